@@ -1,0 +1,1 @@
+"""SQL that readers use: macros and queries, as files."""

@@ -1,0 +1,1 @@
+"""One module per published aggregate: normalised rows in, a daily table out."""

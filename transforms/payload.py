@@ -1,0 +1,94 @@
+"""A raw export on its way into a parser, and what a parser hands back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+import polars as pl
+
+from transforms.schemas.column import SourceKind
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the path of a raw export says about its content.
+
+    symbol: the one instrument it is about; None if the content names its instruments.
+    first_date, last_date: the UTC days the path claims, both inclusive; None if it claims none.
+        Content may spill over by a day on either side (labels, jitter, foreign time zones).
+    labels: other words of the path a parser needs, such as `interval` or `product`.
+    """
+
+    symbol: str | None = None
+    first_date: date | None = None
+    last_date: date | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """The exact bytes of one raw export."""
+
+    raw_key: str
+    path: str
+    content: bytes
+    source: SourceKind
+    facts: Facts
+    fetched_at: datetime
+
+
+class BadPayload(ValueError):
+    """A raw export that cannot be read at all: not a number of it may be used.
+
+    Names the file and, where it applies, the record and the field.
+    """
+
+    def __init__(self, venue: str, path: str, reason: str, *, row: int | None = None) -> None:
+        place = path if row is None else f"{path}, record {row}"
+        super().__init__(f"{venue}: {place}: {reason}")
+        self.venue = venue
+        self.path = path
+        self.reason = reason
+        self.row = row
+
+
+REJECTED_SCHEMA: dict[str, pl.DataType] = {
+    "dataset": pl.String(),
+    "raw_key": pl.String(),
+    "raw_row": pl.Int64(),
+    "at": pl.Datetime("us", "UTC"),
+    "reason": pl.String(),
+    "raw_text": pl.String(),
+}
+
+READ_SCHEMA: dict[str, pl.DataType] = {
+    "dataset": pl.String(),
+    "raw_key": pl.String(),
+    "rows_read": pl.Int64(),
+}
+
+NOTES_SCHEMA: dict[str, pl.DataType] = {
+    "raw_key": pl.String(),
+    "name": pl.String(),
+    "value": pl.String(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What a parser found in a batch of payloads.
+
+    rows: per dataset, a frame in that dataset's native schema (`transforms.native`).
+    rejected: records set aside, `REJECTED_SCHEMA`; `at` is their time where it is known.
+    read: records seen per dataset and raw file, counted before anything is interpreted, so that
+        rows + rejected = rows_read can be checked (`READ_SCHEMA`).
+    notes: what a parser learned about a file as a whole (`NOTES_SCHEMA`), such as its
+        `label_convention`.
+    """
+
+    rows: Mapping[str, pl.DataFrame]
+    read: pl.DataFrame
+    rejected: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=REJECTED_SCHEMA))
+    notes: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=NOTES_SCHEMA))

@@ -1,0 +1,186 @@
+"""The published tables that stand behind the numbers: what was read, covered and checked."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import dataframely as dy
+
+from transforms.schemas.column import (
+    Completeness,
+    ContractKind,
+    Margin,
+    choice,
+    count,
+    day,
+    flag,
+    moment,
+    number,
+    text,
+)
+
+
+class CoverageStatus(StrEnum):
+    OK = "ok"
+    PARTIAL = "partial"
+    MISSING = "missing"
+    UNSUPPORTED = "unsupported"
+
+
+class ChecksumVerdict(StrEnum):
+    MATCH = "match"
+    ABSENT = "absent"
+
+
+class Severity(StrEnum):
+    CRITICAL = "critical"
+    WARNING = "warning"
+
+
+class Verdict(StrEnum):
+    PASSED = "passed"
+    WARNED = "warned"
+    BLOCKED = "blocked"
+
+
+class Instruments(dy.Schema):
+    """Every instrument the tables mention. A reused ticker is a new instrument."""
+
+    venue = text("Exchange", key=True)
+    symbol = text("Instrument name as the venue writes it", key=True)
+    listing = count("Which listing of a reused ticker this is, from 1", key=True, min=1)
+    base_asset = text("Canonical base asset")
+    quote_asset = text("Asset the price is quoted in")
+    settle_asset = text("Asset profit and loss is paid in")
+    margin_type = choice(Margin, "What profit and loss is computed in")
+    contract_kind = choice(ContractKind, "Perpetual or with a delivery date")
+    contract_size = number(
+        "Size of one native unit: coins (linear) or US dollars (inverse)",
+        "coin or USD per contract",
+        min_exclusive=0,
+    )
+    base_multiplier = number(
+        "Canonical coins in one base unit of the symbol", "coin", min_exclusive=0
+    )
+    valid_from = moment("Listing", null="venue does not say")
+    valid_to = moment("Delivery or delisting", null="no end known")
+
+
+class CoverageDaily(dy.Schema):
+    """What was due and what was there, per day, venue and dataset."""
+
+    date = day("UTC day", key=True)
+    venue = text("Exchange", key=True)
+    dataset = text("Normalised dataset", key=True)
+    instruments_expected = count(
+        "Instruments that should have data", null="nothing is known of the venue before this day"
+    )
+    instruments_present = count("Instruments with data")
+    rows = count("Normalised rows")
+    status = choice(CoverageStatus, "Verdict on the day")
+
+
+class LiquidationRegimes(dy.Schema):
+    """How much of its liquidations a venue's feed shows, and since when."""
+
+    venue = text("Exchange", key=True)
+    valid_from = day("First UTC day", key=True)
+    valid_to = day("Day after the last", null="still so")
+    completeness = choice(Completeness, "How much the feed shows")
+    source = text("Where this is documented")
+
+
+class Runs(dy.Schema):
+    """Every run that made a build which was published, up to this one."""
+
+    run_id = text("Run", key=True, volatile=True)
+    started_at = moment("Start", volatile=True)
+    finished_at = moment("Verdict reached", volatile=True)
+    command = text("Command that ran", volatile=True)
+    first_date = day("First UTC day asked for")
+    last_date = day("Last UTC day asked for")
+    code_version = text("Version of the code", volatile=True)
+    verdict = choice(Verdict, "What the gate said")
+    build_sha256 = text(
+        "SHA-256 of the build file",
+        null="this run: a file cannot hold its own hash, see current.json",
+        volatile=True,
+    )
+
+
+class RawFiles(dy.Schema):
+    """Every raw file the numbers rest on. The bytes lie in the lake under `key`."""
+
+    venue = text("Exchange")
+    dataset = text("Dataset read from it", key=True)
+    key = text("Object key in the lake", key=True)
+    source_url = text("Address it was fetched from", volatile=True)
+    sha256 = text("SHA-256 of the bytes")
+    bytes = count("Size", unit="bytes")
+    venue_checksum = choice(
+        ChecksumVerdict, "Verdict of the checksum the venue publishes beside it"
+    )
+    fetched_at = moment("When it was fetched", volatile=True)
+    rows_read = count("Records in the file", null="not read yet")
+    rows_kept = count("Rows that came out of it", null="not read yet")
+    rows_duplicate = count("Rows folded into an equal or better one", null="not read yet")
+    rows_quarantined = count("Records set aside", null="not read yet")
+    label_convention = text(
+        "What the labels of a series mark in this file: period_end or period_start",
+        null="does not apply, or cannot be told",
+    )
+    superseded_by = text("Key of the file that replaced it at the venue", null="current")
+
+
+class SourceConflicts(dy.Schema):
+    """Two raw rows give different values for the same fact; the kept one is published."""
+
+    date = day("UTC day", key=True)
+    dataset = text("Dataset", key=True)
+    venue = text("Exchange", key=True)
+    symbol = text("Instrument", key=True)
+    at = moment("Time of the fact", key=True)
+    column_name = text("Which value differs", key=True)
+    kept_value = text("Value that was kept")
+    other_value = text("Value that was not", key=True)
+    kept_raw_key = text("Raw file of the kept value")
+    other_raw_key = text("Raw file of the other value", key=True)
+
+
+class ExpectationResults(dy.Schema):
+    """What every expectation of the gate saw on this build, and on those before it."""
+
+    run_id = text("Run", key=True, volatile=True)
+    table_name = text("Table checked", key=True)
+    expectation = text("Name of the expectation", key=True)
+    severity = choice(Severity, "What happens when it fails: critical blocks the publish")
+    date = day("UTC day it is about", null="the table as a whole")
+    venue = text("Exchange it is about", null="the table as a whole")
+    success = flag("Whether it held")
+    observed = text("What was seen", null="nothing to show")
+    threshold = text("What was asked for", null="no threshold")
+    detail = text("Worst rows, or the reason", null="it held")
+
+
+class ColumnDictionary(dy.Schema):
+    """Every published column, as the schemas define it."""
+
+    table_name = text("Table", key=True)
+    column_name = text("Column", key=True)
+    type = text("SQL type")
+    unit = text("Unit")
+    meaning = text("Meaning")
+    formula = text("How it is computed", null="read, not computed")
+    null_meaning = text("What NULL means", null="never NULL")
+
+
+EVIDENCE_TABLES: dict[str, type[dy.Schema]] = {
+    "instruments": Instruments,
+    "coverage_daily": CoverageDaily,
+    "liquidation_regimes": LiquidationRegimes,
+    "source_conflicts": SourceConflicts,
+    "runs": Runs,
+    "raw_files": RawFiles,
+    "expectation_results": ExpectationResults,
+    "column_dictionary": ColumnDictionary,
+}

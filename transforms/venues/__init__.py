@@ -1,0 +1,1 @@
+"""One module per exchange; each ends in `VENUE = Venue(...)`."""
