@@ -1,0 +1,88 @@
+"""What stands behind the numbers, gathered from the ledgers: the tables a build replaces whole."""
+
+from __future__ import annotations
+
+import io
+
+import polars as pl
+
+from flows.instruments import venue_instruments
+from flows.run import Run
+from flows.storage import raw_shelf
+from flows.storage.partitions import Layer
+from transforms.regimes import regime_table
+from transforms.schemas.evidence import Instruments, LiquidationRegimes, RawFiles, SourceConflicts
+from transforms.schemas.normalised import Accounting, Conflicts
+from transforms.schemas.published import column_dictionary, primary_key
+
+
+def evidence_tables(run: Run) -> dict[str, pl.DataFrame]:
+    """Every table of a build that is not made of daily partitions, but for what the gate adds."""
+    venues = run.venues.values()
+    return {
+        "instruments": _stacked([venue_instruments(run, v) for v in venues], Instruments),
+        "liquidation_regimes": _stacked([regime_table(v) for v in venues], LiquidationRegimes),
+        "source_conflicts": _source_conflicts(run),
+        "raw_files": _raw_files(run),
+        "column_dictionary": column_dictionary(),
+    }
+
+
+def _stacked(
+    frames: list[pl.DataFrame], schema: type[Instruments | LiquidationRegimes]
+) -> pl.DataFrame:
+    return pl.concat([schema.create_empty(), *frames]).sort(primary_key(schema))
+
+
+def _read_layer(run: Run, name: str, empty: pl.DataFrame) -> pl.DataFrame:
+    """All rows of an evidence layer, with the `date` of their partition."""
+    current = Layer(run.store, run.ledger, name).current().filter(pl.col("rows") > 0)
+    schema = empty.with_columns(pl.lit(None, pl.Date).alias("date"))
+    return pl.concat(
+        [schema, *(pl.read_parquet(io.BytesIO(run.store.get(key))) for key in current["key"])]
+    )
+
+
+def _raw_files(run: Run) -> pl.DataFrame:
+    datasets = pl.DataFrame(
+        [
+            (venue.name, feed.name, dataset)
+            for venue in run.venues.values()
+            for feed in venue.feeds
+            for dataset in feed.datasets
+        ],
+        schema={"venue": pl.String, "feed": pl.String, "dataset": pl.String},
+        orient="row",
+    )
+    counts = (
+        _read_layer(run, "accounting", Accounting.create_empty())
+        .group_by("dataset", "raw_key")
+        .agg(
+            pl.col("rows_read", "rows_kept", "rows_duplicate", "rows_quarantined").sum(),
+        )
+        .rename({"raw_key": "key"})
+    )
+    rows = raw_shelf.history(run.ledger).join(datasets, on=["venue", "feed"]).join(
+        counts, on=["dataset", "key"], how="left"
+    )
+    notes = run.ledger.latest("notes", by=("raw_key", "name"))
+    if notes is None:
+        conventions = pl.DataFrame(schema={"key": pl.String, "label_convention": pl.String})
+    else:
+        conventions = notes.filter(pl.col("name") == "label_convention").select(
+            pl.col("raw_key").alias("key"), pl.col("value").alias("label_convention")
+        )
+    return (
+        rows.join(conventions, on="key", how="left")
+        .select(RawFiles.column_names())
+        .sort("venue", "dataset", "key")
+    )
+
+
+def _source_conflicts(run: Run) -> pl.DataFrame:
+    return (
+        _read_layer(run, "conflicts", Conflicts.create_empty())
+        .select(SourceConflicts.column_names())
+        .unique(primary_key(SourceConflicts), keep="first", maintain_order=True)
+        .sort(primary_key(SourceConflicts))
+    )

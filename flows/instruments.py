@@ -1,0 +1,26 @@
+"""What the lake knows of a venue's instruments; every stage asks here."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from flows.run import Run
+from flows.storage import raw_shelf
+from transforms.instruments import InstrumentBook
+from transforms.normalise import read_instruments
+from transforms.venue import Venue
+
+
+def instrument_answers(run: Run, venue: Venue) -> pl.DataFrame:
+    """Every instrument answer held of a venue (schema InstrumentAnswers)."""
+    feeds = [feed.name for feed in venue.feeds if "instruments" in feed.datasets]
+    files = raw_shelf.current(run.ledger, venue.name).filter(pl.col("feed").is_in(feeds))
+    return read_instruments(
+        venue, [raw_shelf.load(run.store, row) for row in files.iter_rows(named=True)]
+    )
+
+
+def venue_instruments(run: Run, venue: Venue) -> pl.DataFrame:
+    """The venue's instruments (schema Instruments): all it listed, and all that files are about."""
+    symbols = raw_shelf.current(run.ledger, venue.name)["symbol"].drop_nulls().unique().sort()
+    return InstrumentBook.of(venue, instrument_answers(run, venue), symbols.to_list()).table()

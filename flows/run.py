@@ -1,0 +1,90 @@
+"""One run of the mill: who it is, what it may touch, when it began."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from flows.settings import Settings
+from flows.storage.ledger import Ledger
+from flows.storage.object_store import ObjectStore, open_store
+from transforms.venue import Venue, discover
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@cache
+def code_version() -> str:
+    """Version of the package and a digest of the transforms, which decide what numbers come out."""
+    try:
+        package = version("perpmill")
+    except PackageNotFoundError:
+        package = "0"
+    return f"{package}+{transforms_digest()}"
+
+
+@cache
+def transforms_digest() -> str:
+    """Changes with the code of the pure core, so that a fixed parser rebuilds what it wrote."""
+    import transforms  # noqa: PLC0415 - only its place on disk is wanted
+
+    root = Path(str(transforms.__file__)).parent
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        digest.update(path.relative_to(root).as_posix().encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def new_run_id(now: datetime) -> str:
+    """Sorts by time; the random tail keeps two runs of one second apart."""
+    return f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the stages of one run share."""
+
+    run_id: str
+    command: str
+    started_at: datetime
+    settings: Settings
+    store: ObjectStore
+    ledger: Ledger
+    venues: dict[str, Venue]
+    clock: Clock
+
+    @classmethod
+    def begin(cls, settings: Settings, command: str, clock: Clock = utc_now) -> Run:
+        now = clock()
+        run_id = new_run_id(now)
+        store = open_store(settings.lake, settings.s3.options())
+        known = discover()
+        return cls(
+            run_id=run_id,
+            command=command,
+            started_at=now,
+            settings=settings,
+            store=store,
+            ledger=Ledger(store, run_id),
+            venues={s.venue: known[s.venue] for s in settings.sources},
+            clock=clock,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """UTC days a run is about, both ends inclusive."""
+
+    first: date
+    last: date

@@ -1,0 +1,165 @@
+"""Configuration: `perpmill.toml`, overridden by `PERPMILL_*`, validated before anything runs.
+
+Secrets are never here: S3 credentials come from the AWS chain (environment, profile, role).
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from flows.storage.object_store import S3Options
+
+DEFAULT_CONFIG = Path("perpmill.toml")
+
+
+class ConfigError(ValueError):
+    """The configuration cannot be used; the message names the key."""
+
+
+class S3Settings(BaseModel):
+    """Only for S3-compatible stores other than AWS."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    endpoint_url: str | None = None
+    region: str | None = None
+
+    def options(self, *, anonymous: bool = False) -> S3Options:
+        return S3Options(
+            endpoint_url=self.endpoint_url, region=self.region, anonymous=anonymous
+        )
+
+
+class SourceSettings(BaseModel):
+    """Where one venue's raw exports come from."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    venue: str
+    archive: str | None = None
+    archive_signed: bool = Field(
+        default=False, description="ask an s3:// archive with credentials, not anonymously"
+    )
+    archive_s3: S3Settings = Field(
+        default_factory=S3Settings, description="where an s3:// archive is, if not at AWS"
+    )
+    api: str | None = None
+    dumps: str | None = None
+    symbols: list[str] = Field(default=["*"], min_length=1)
+
+    @field_validator("archive")
+    @classmethod
+    def _archive_scheme(cls, address: str | None) -> str | None:
+        return _with_scheme(address, ("s3://", "https://", "http://", "file:"))
+
+    @field_validator("api")
+    @classmethod
+    def _api_scheme(cls, address: str | None) -> str | None:
+        return _with_scheme(address, ("https://", "http://"))
+
+    @field_validator("dumps")
+    @classmethod
+    def _dumps_scheme(cls, address: str | None) -> str | None:
+        return _with_scheme(address, ("s3://", "file:"))
+
+
+def _with_scheme(address: str | None, schemes: tuple[str, ...]) -> str | None:
+    if address is not None and not address.startswith(schemes):
+        raise ValueError(f"{address!r} must start with one of {', '.join(schemes)}")
+    return address
+
+
+class Settings(BaseSettings):
+    """What a run needs to know. Relative `file:` addresses start at the configuration's folder."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PERPMILL_", env_nested_delimiter="__", extra="forbid"
+    )
+
+    lake: str = "file:lake"
+    s3: S3Settings = Field(default_factory=S3Settings)
+    sources: list[SourceSettings] = Field(default_factory=list)
+    late_days: int = Field(
+        default=10, ge=0, le=400, description="how far back a nightly looks for late files"
+    )
+    batch_days: int = Field(
+        default=4, ge=1, le=366, description="days normalised at a time; bounds memory"
+    )
+    fetch_concurrency: int = Field(default=16, ge=1, le=128)
+    cache: Path = Field(
+        default=Path(".perpmill-cache"), description="where builds of an S3 lake are kept for reading"
+    )
+
+    @field_validator("lake")
+    @classmethod
+    def _lake_scheme(cls, address: str) -> str:
+        return _with_scheme(address, ("s3://", "file:")) or address
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file, whose content comes as init arguments."""
+        assert isinstance(init_settings, InitSettingsSource)  # noqa: S101 - for the type checker
+        return env_settings, init_settings
+
+
+def load(config: Path | None = None) -> Settings:
+    """Read `config`, or `perpmill.toml` here if there is one, and apply `PERPMILL_*`.
+
+    Raises ConfigError naming the file and the key.
+    """
+    path = config if config is not None else DEFAULT_CONFIG
+    values: dict[str, Any] = {}
+    if path.exists():
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path}: not valid TOML: {error}") from error
+    elif config is not None:
+        raise ConfigError(f"{path}: no such file")
+    try:
+        settings = Settings(**values)
+    except ValidationError as error:
+        problems = "\n".join(
+            f"  {'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+            for problem in error.errors()
+        )
+        raise ConfigError(f"{path}:\n{problems}") from error
+    return _anchored(settings, path.resolve().parent)
+
+
+def _anchored(settings: Settings, folder: Path) -> Settings:
+    def anchor(address: str | None) -> str | None:
+        if address is None or not address.startswith("file:") or address.startswith("file://"):
+            return address
+        return f"file:{(folder / address.removeprefix('file:')).resolve()}"
+
+    sources = [
+        source.model_copy(
+            update={"archive": anchor(source.archive), "dumps": anchor(source.dumps)}
+        )
+        for source in settings.sources
+    ]
+    return settings.model_copy(
+        update={
+            "lake": anchor(settings.lake),
+            "sources": sources,
+            "cache": folder / settings.cache,
+        }
+    )

@@ -1,0 +1,214 @@
+"""Aggregate: normalised partitions into daily tables, venue by venue.
+
+A day of a table is a function of the normalised days its windows look at, of the venue's
+instruments and of the code; as in the normalise stage, only days whose fingerprint changed are
+computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import polars as pl
+
+from flows.instruments import venue_instruments
+from flows.reporting import Reporter, log
+from flows.run import Run, transforms_digest
+from flows.storage.partitions import Layer, PartitionRecord, fingerprint
+from transforms.daily.catalogue import DAILY
+from transforms.daily.coverage import LOOKBACK_DAYS, coverage_daily, presence
+from transforms.daily.table import DailyTable, Inputs
+from transforms.regimes import regime_table
+from transforms.schemas.normalised import DATASETS, Accounting
+from transforms.venue import Venue
+
+DAY = timedelta(days=1)
+REACH = timedelta(days=max(table.reach_days for table in DAILY))
+
+
+@dataclass(frozen=True, slots=True)
+class _Normalised:
+    """A venue's normalised and accounting partitions, as the ledgers know them."""
+
+    rows: pl.DataFrame
+    accounting: pl.DataFrame
+
+    def keys(self, dataset: str, first: date, last: date) -> list[str]:
+        return self._between(self.rows, dataset, first, last)["key"].to_list()
+
+    def accounting_keys(self, dataset: str, first: date, last: date) -> list[str]:
+        return self._between(self.accounting, dataset, first, last)["key"].to_list()
+
+    def digest(self, dataset: str, first: date, last: date) -> str:
+        """Changes with any row, and with what files covered the days."""
+        return fingerprint(
+            *self._between(self.rows, dataset, first, last)["sha256"],
+            *self._between(self.accounting, dataset, first, last)["sha256"],
+        )
+
+    @staticmethod
+    def _between(frame: pl.DataFrame, dataset: str, first: date, last: date) -> pl.DataFrame:
+        return frame.filter(
+            (pl.col("name") == dataset) & pl.col("date").is_between(first, last)
+        )
+
+
+def aggregate_days(run: Run, days: Sequence[date], reporter: Reporter) -> None:
+    """Bring the daily tables up to date: the days asked for, and days already there whose windows
+    look at them."""
+    for venue in run.venues.values():
+        _aggregate_venue(run, venue, sorted(days), reporter)
+
+
+def _aggregate_venue(
+    run: Run, venue: Venue, days: list[date], reporter: Reporter
+) -> None:
+    instruments = venue_instruments(run, venue)
+    instruments_mark = fingerprint(instruments.write_csv())
+    layer = Layer(run.store, run.ledger, "daily")
+    there = layer.current().filter(pl.col("venue") == venue.name)
+    held = {
+        (name, day): mark
+        for name, day, mark in there.select("name", "date", "fingerprint").iter_rows()
+    }
+    normalised = _Normalised(
+        rows=Layer(run.store, run.ledger, "normalised")
+        .current()
+        .filter(pl.col("venue") == venue.name),
+        accounting=Layer(run.store, run.ledger, "accounting")
+        .current()
+        .filter(pl.col("venue") == venue.name),
+    )
+    near = there.filter(pl.col("date").is_between(days[0] - REACH, days[-1] + REACH))["date"]
+    candidates = sorted({*days, *near})
+    with reporter.steps(f"aggregate {venue.name}", len(DAILY) + 1) as advance:
+        for table in DAILY:
+            marks = {
+                day: fingerprint(
+                    transforms_digest(),
+                    instruments_mark,
+                    normalised.digest(
+                        table.dataset,
+                        day - table.lookback_days * DAY,
+                        day + table.lookahead_days * DAY,
+                    ),
+                )
+                for day in candidates
+            }
+            stale = [day for day in candidates if held.get((table.name, day)) != marks[day]]
+            for first, last in _stretches(stale, run.settings.batch_days):
+                rows = _compute(run, venue, table, normalised, instruments, first, last)
+                _write(layer, venue, table.name, rows, first, last, marks)
+            advance()
+        _cover(run, venue, layer, normalised, instruments, candidates, held)
+        advance()
+    log.info("aggregated", venue=venue.name, days=len(candidates))
+
+
+def _stretches(days: Sequence[date], size: int) -> Iterator[tuple[date, date]]:
+    """First and last of each run of consecutive days, at most `size` long."""
+    batch: list[date] = []
+    for day in days:
+        if batch and (day != batch[-1] + DAY or len(batch) == size):
+            yield batch[0], batch[-1]
+            batch = []
+        batch.append(day)
+    if batch:
+        yield batch[0], batch[-1]
+
+
+def _compute(
+    run: Run,
+    venue: Venue,
+    table: DailyTable,
+    normalised: _Normalised,
+    instruments: pl.DataFrame,
+    first: date,
+    last: date,
+) -> pl.DataFrame:
+    start, end = first - table.lookback_days * DAY, last + table.lookahead_days * DAY
+    layer = Layer(run.store, run.ledger, "normalised")
+    schema = dict(DATASETS[table.dataset].create_empty().schema)
+    with layer.scan(normalised.keys(table.dataset, start, end), schema) as rows:
+        inputs = Inputs(
+            rows=rows,
+            accounting=_accounting(run, normalised, table.dataset, start, end),
+            instruments=instruments,
+            regimes=regime_table(venue),
+            venue=venue.name,
+        )
+        return table.compute(inputs, first, last)
+
+
+def _accounting(
+    run: Run, normalised: _Normalised, dataset: str, first: date, last: date
+) -> pl.DataFrame:
+    schema = dict(Accounting.create_empty().schema) | {"date": pl.Date()}
+    layer = Layer(run.store, run.ledger, "accounting")
+    keys = normalised.accounting_keys(dataset, first, last)
+    with layer.scan(keys, schema) as rows:
+        return rows.collect()
+
+
+def _cover(
+    run: Run,
+    venue: Venue,
+    layer: Layer,
+    normalised: _Normalised,
+    instruments: pl.DataFrame,
+    candidates: list[date],
+    held: dict[tuple[str, date], str],
+) -> None:
+    lookback = LOOKBACK_DAYS * DAY
+    datasets = sorted({table.dataset for table in DAILY})
+    supported = {dataset for feed in venue.feeds for dataset in feed.datasets}
+    marks = {
+        day: fingerprint(
+            transforms_digest(),
+            instruments.select("symbol", "valid_from", "valid_to").write_csv(),
+            *(normalised.digest(dataset, day - lookback, day) for dataset in datasets),
+        )
+        for day in candidates
+    }
+    stale = [day for day in candidates if held.get(("coverage_daily", day)) != marks[day]]
+    rows_layer = Layer(run.store, run.ledger, "normalised")
+    for first, last in _stretches(stale, 31):
+        seen = []
+        for dataset in datasets:
+            keys = normalised.keys(dataset, first - lookback, last)
+            with rows_layer.scan(keys, dict(DATASETS[dataset].create_empty().schema)) as rows:
+                seen.append(presence(rows, dataset))
+        accounting = pl.concat(
+            _accounting(run, normalised, dataset, first, last) for dataset in datasets
+        )
+        rows = coverage_daily(
+            pl.concat(seen),
+            first,
+            last,
+            venue=venue.name,
+            datasets=datasets,
+            supported=supported,
+            accounting=accounting,
+            instruments=instruments,
+        )
+        _write(layer, venue, "coverage_daily", rows, first, last, marks)
+
+
+def _write(
+    layer: Layer,
+    venue: Venue,
+    name: str,
+    rows: pl.DataFrame,
+    first: date,
+    last: date,
+    marks: dict[date, str],
+) -> None:
+    records: list[PartitionRecord] = []
+    for offset in range((last - first).days + 1):
+        day = first + offset * DAY
+        records.append(
+            layer.write(name, venue.name, day, rows.filter(pl.col("date") == day), marks[day])
+        )
+    layer.record(records)

@@ -1,0 +1,37 @@
+"""Audit: the gate looks at the closed candidate; what it says is kept, whatever it says."""
+
+from __future__ import annotations
+
+from expectations.gate import Audit, audit, summary
+from flows.failures import GateBlocked
+from flows.reporting import log
+from flows.run import Run
+from flows.storage.builds import Builds, Candidate
+from transforms.schemas.evidence import Verdict
+
+
+def audit_candidate(run: Run, candidate: Candidate) -> Audit:
+    """Run every expectation on the candidate, about the days on which it may differ.
+
+    Raises GateBlocked, naming what failed, if a critical one does.
+    """
+    builds = Builds(run.store, run.settings.cache)
+    verdict = audit(
+        builds.fetch(candidate.run_id, "candidate.duckdb"),
+        run_id=candidate.run_id,
+        first=candidate.first_changed,
+        last=candidate.last_changed,
+    )
+    builds.keep_audit(candidate.run_id, verdict.results)
+    log.info(
+        "audited",
+        verdict=verdict.verdict.value,
+        expectations=verdict.results.height,
+        failed=verdict.results.filter(~verdict.results["success"]).height,
+    )
+    if verdict.verdict is Verdict.BLOCKED:
+        raise GateBlocked(
+            f"The gate blocked run {candidate.run_id}: readers keep the last good build.\n"
+            f"{summary(verdict)}"
+        )
+    return verdict

@@ -1,0 +1,182 @@
+"""What a venue's archive does not have yet, asked from its API; each answer's bytes are kept."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+
+import polars as pl
+
+from flows.reporting import Reporter
+from flows.run import Days, Run
+from flows.settings import SourceSettings
+from flows.stages.ingest.outcome import Outcome, set_aside, wanted
+from flows.storage import raw_shelf
+from flows.storage.api import ApiSource, Received
+from flows.storage.http import HttpError
+from transforms.normalise import read_instruments, survey
+from transforms.payload import BadPayload, Payload
+from transforms.schemas.column import SourceKind
+from transforms.schemas.evidence import ChecksumVerdict
+from transforms.venue import Feed, Window
+
+DAY = timedelta(days=1)
+
+
+def ingest_api(
+    run: Run,
+    source: SourceSettings,
+    api: ApiSource,
+    archive_symbols: Sequence[str],
+    days: Days,
+    reporter: Reporter,
+) -> Outcome:
+    """Ask for the symbol-days of `days` (UTC, inclusive) that no archive file or final answer has.
+
+    An answer is final if it was fetched after the days it is about; others are asked again.
+    Instruments are asked for first, since they say which symbols there are.
+    """
+    venue = run.venues[source.venue]
+    feeds = [f for f in venue.feeds if f.source is SourceKind.API and f.requests is not None]
+    outcome = Outcome()
+    for feed in feeds:
+        if "instruments" in feed.datasets and not _asked_today(run, source.venue, feed):
+            outcome.add(_ask(run, source, api, feed, [(days, ())], reporter))
+    # An archive keeps the folders of symbols long delisted; where the venue says what trades,
+    # asking for the others would be a request each for nothing.
+    known = _listed_symbols(run, source, days) or archive_symbols
+    symbols = sorted({s for s in known if wanted(s, source.symbols)})
+    for feed in feeds:
+        if "instruments" not in feed.datasets:
+            gaps = missing_days(_coverage(run, source.venue, feed), symbols, days)
+            outcome.add(_ask(run, source, api, feed, gaps, reporter))
+    return outcome
+
+
+def missing_days(
+    covered: dict[str, set[date]], symbols: Sequence[str], days: Days
+) -> list[tuple[Days, tuple[str, ...]]]:
+    """Windows of consecutive days each symbol lacks, with the symbols that lack exactly them."""
+    wanting: dict[tuple[date, date], list[str]] = defaultdict(list)
+    for symbol in symbols:
+        start: date | None = None
+        for day in _each(days):
+            if day in covered.get(symbol, ()):
+                if start is not None:
+                    wanting[start, day - DAY].append(symbol)
+                start = None
+            elif start is None:
+                start = day
+        if start is not None:
+            wanting[start, days.last].append(symbol)
+    return [(Days(*window), tuple(names)) for window, names in sorted(wanting.items())]
+
+
+def _each(days: Days) -> Iterator[date]:
+    for offset in range((days.last - days.first).days + 1):
+        yield days.first + offset * DAY
+
+
+def _coverage(run: Run, venue_name: str, feed: Feed) -> dict[str, set[date]]:
+    """Days each symbol has from the archive for the feed's datasets, or finally from this feed."""
+    venue = run.venues[venue_name]
+    archived = [
+        f.name
+        for f in venue.feeds
+        if f.source is SourceKind.ARCHIVE and set(feed.datasets) <= set(f.datasets)
+    ]
+    final = pl.col("fetched_at") >= pl.col("last_date").cast(pl.Datetime("us", "UTC")) + DAY
+    files = raw_shelf.current(run.ledger, venue_name).filter(
+        pl.col("symbol").is_not_null()
+        & pl.col("first_date").is_not_null()
+        & (pl.col("feed").is_in(archived) | ((pl.col("feed") == feed.name) & final))
+    )
+    covered: dict[str, set[date]] = defaultdict(set)
+    for symbol, first, last in files.select("symbol", "first_date", "last_date").iter_rows():
+        covered[symbol].update(_each(Days(first, last)))
+    return covered
+
+
+def _asked_today(run: Run, venue_name: str, feed: Feed) -> bool:
+    today = run.clock().date()
+    files = raw_shelf.current(run.ledger, venue_name).filter(pl.col("feed") == feed.name)
+    return any(fetched.date() == today for fetched in files["fetched_at"])
+
+
+def _listed_symbols(run: Run, source: SourceSettings, days: Days) -> list[str]:
+    """Symbols that the venue's instrument answers say were trading on some of the days."""
+    venue = run.venues[source.venue]
+    feeds = [f.name for f in venue.feeds if "instruments" in f.datasets]
+    rows = raw_shelf.current(run.ledger, source.venue).filter(pl.col("feed").is_in(feeds))
+    if rows.is_empty():
+        return []
+    payloads = [raw_shelf.load(run.store, row) for row in rows.iter_rows(named=True)]
+    first = datetime.combine(days.first, time(), UTC)
+    after = datetime.combine(days.last + DAY, time(), UTC)
+    live = read_instruments(venue, payloads).filter(
+        (pl.col("valid_from").is_null() | (pl.col("valid_from") < after))
+        & (pl.col("valid_to").is_null() | (pl.col("valid_to") > first))
+    )
+    return live["symbol"].unique().sort().to_list()
+
+
+def _ask(
+    run: Run,
+    source: SourceSettings,
+    api: ApiSource,
+    feed: Feed,
+    gaps: list[tuple[Days, tuple[str, ...]]],
+    reporter: Reporter,
+) -> Outcome:
+    assert feed.requests is not None  # noqa: S101 - chosen so by the caller
+    outcome = Outcome()
+    now = run.clock()
+    requests = [
+        request
+        for window, symbols in gaps
+        for request in feed.requests(Window(window.first, window.last, symbols, now))
+    ]
+    with reporter.steps(f"ask {source.venue} {feed.name}", len(requests)) as advance:
+        try:
+            for received in api.ask(feed, requests, concurrency=run.settings.fetch_concurrency):
+                advance()
+                try:
+                    outcome.fetched.append(_shelve(run, source.venue, feed, received))
+                except BadPayload as error:
+                    outcome.problems.append(str(error))
+        except HttpError as error:
+            outcome.problems.append(str(error))
+        finally:
+            raw_shelf.record(run.ledger, outcome.fetched)
+    return outcome
+
+
+def _shelve(run: Run, venue_name: str, feed: Feed, received: Received) -> raw_shelf.RawRecord:
+    venue = run.venues[venue_name]
+    facts = feed.facts(received.path)
+    if facts is None:
+        raise BadPayload(venue_name, received.path, f"feed {feed.name} cannot read its own path")
+    payload = Payload(
+        "", received.path, received.content, SourceKind.API, facts, received.fetched_at
+    )
+    try:
+        survey(venue, payload)
+    except BadPayload:
+        sha256 = hashlib.sha256(received.content).hexdigest()
+        set_aside(run.store, venue_name, "api", received.path, received.content, sha256)
+        raise
+    return raw_shelf.shelve(
+        run.store,
+        venue=venue_name,
+        source=SourceKind.API,
+        path=received.path,
+        content=received.content,
+        source_url=received.url,
+        checksum=ChecksumVerdict.ABSENT,
+        etag=None,
+        fetched_at=received.fetched_at,
+        feed=feed.name,
+        facts=facts,
+    )

@@ -1,0 +1,194 @@
+"""Files a venue publishes in bulk: list, skip what is held, fetch, verify, shelve."""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from flows.reporting import Reporter
+from flows.run import Days, Run
+from flows.settings import SourceSettings
+from flows.stages.ingest.outcome import Outcome, set_aside, wanted
+from flows.storage import raw_shelf
+from flows.storage.archive import Archive
+from flows.storage.object_store import ObjectInfo, ObjectNotFound, StoreUnavailable
+from transforms.container import unpack
+from transforms.payload import BadPayload, Facts, Payload
+from transforms.schemas.column import SourceKind
+from transforms.schemas.evidence import ChecksumVerdict
+from transforms.venue import Feed, Venue
+
+CHECKSUM_SUFFIX = ".CHECKSUM"
+SPILL = timedelta(days=1)
+"""Rows of a day may lie in its neighbours' files, and intervals need the settlement before."""
+
+
+class ChecksumMismatch(ValueError):
+    """The bytes are not those the venue's checksum file speaks of."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    feed: Feed
+    facts: Facts
+    entry: ObjectInfo
+    has_checksum: bool
+
+
+def ingest_archive(
+    run: Run,
+    source: SourceSettings,
+    archive: Archive,
+    days: Days,
+    reporter: Reporter,
+) -> Outcome:
+    """Bring home what `archive` has for `days` (UTC, inclusive) and the days beside them."""
+    venue = run.venues[source.venue]
+    outcome = Outcome()
+    with ThreadPoolExecutor(run.settings.fetch_concurrency) as pool:
+        listed = _list(archive, venue, source.symbols, days, pool, reporter)
+        held = {
+            row["path"]: (row["etag"], row["bytes"])
+            for row in raw_shelf.current(run.ledger, venue.name)
+            .select("path", "etag", "bytes", "source")
+            .iter_rows(named=True)
+            if row["source"] == SourceKind.ARCHIVE.value
+        }
+        news = [
+            item for item in listed if held.get(item.entry.key) != (item.entry.etag, item.entry.size)
+        ]
+        outcome.unchanged = len(listed) - len(news)
+        with reporter.steps(f"fetch {venue.name} archive", len(news)) as advance:
+
+            def fetch(item: _Wanted) -> raw_shelf.RawRecord | str:
+                try:
+                    return _fetch(run, venue, archive, item)
+                except (ChecksumMismatch, BadPayload, ObjectNotFound, StoreUnavailable) as error:
+                    return str(error)
+                finally:
+                    advance()
+
+            results = list(pool.map(fetch, news))
+    outcome.fetched = [r for r in results if isinstance(r, raw_shelf.RawRecord)]
+    outcome.problems = [r for r in results if isinstance(r, str)]
+    raw_shelf.record(run.ledger, outcome.fetched)
+    return outcome
+
+
+def symbol_folders(archive: Archive, venue: Venue, patterns: list[str]) -> list[tuple[Feed, str]]:
+    """The symbol folders of each archive feed that hold configured symbols."""
+    return [
+        (feed, folder)
+        for feed in venue.feeds
+        if feed.source is SourceKind.ARCHIVE
+        for root in feed.folders
+        for folder in archive.folders(root)
+        # A folder may be named after a pair (BTCUSD) that begins its symbols (BTCUSD_PERP).
+        if wanted(folder, patterns) or any(p.startswith(folder) for p in patterns)
+    ]
+
+
+def _list(
+    archive: Archive,
+    venue: Venue,
+    patterns: list[str],
+    days: Days,
+    pool: ThreadPoolExecutor,
+    reporter: Reporter,
+) -> list[_Wanted]:
+    first, last = days.first - SPILL, days.last + SPILL
+    prefixes = sorted(
+        {
+            (feed.name, prefix)
+            for feed, folder in symbol_folders(archive, venue, patterns)
+            if feed.prefixes is not None
+            for prefix in feed.prefixes(folder, first, last)
+        }
+    )
+    with reporter.steps(f"list {venue.name} archive", len(prefixes)) as advance:
+
+        def entries(prefix: str) -> list[ObjectInfo]:
+            try:
+                return list(archive.entries(prefix))
+            finally:
+                advance()
+
+        listings = pool.map(entries, (prefix for _, prefix in prefixes))
+        found = {entry.key: entry for listing in listings for entry in listing}
+    chosen = []
+    for path in sorted(found):
+        match = venue.feed_for(SourceKind.ARCHIVE, path)
+        if match is None:
+            continue
+        feed, facts = match
+        if wanted(facts.symbol, patterns) and _overlaps(facts, first, last):
+            chosen.append(_Wanted(feed, facts, found[path], path + CHECKSUM_SUFFIX in found))
+    return chosen
+
+
+def _overlaps(facts: Facts, first: date, last: date) -> bool:
+    if facts.first_date is None or facts.last_date is None:
+        return True
+    return facts.first_date <= last and facts.last_date >= first
+
+
+def _fetch(run: Run, venue: Venue, archive: Archive, item: _Wanted) -> raw_shelf.RawRecord:
+    path = item.entry.key
+    content, verdict = _verified(run, venue, archive, item)
+    fetched_at = run.clock()
+    payload = Payload("", path, content, SourceKind.ARCHIVE, item.facts, fetched_at)
+    try:
+        unpack(payload)
+    except BadPayload:
+        sha256 = hashlib.sha256(content).hexdigest()
+        set_aside(run.store, venue.name, SourceKind.ARCHIVE.value, path, content, sha256)
+        raise
+    return raw_shelf.shelve(
+        run.store,
+        venue=venue.name,
+        source=SourceKind.ARCHIVE,
+        path=path,
+        content=content,
+        source_url=archive.url(path),
+        checksum=verdict,
+        etag=item.entry.etag,
+        fetched_at=fetched_at,
+        feed=item.feed.name,
+        facts=item.facts,
+    )
+
+
+def _verified(
+    run: Run, venue: Venue, archive: Archive, item: _Wanted
+) -> tuple[bytes, ChecksumVerdict]:
+    """The file's bytes, compared with the venue's checksum where it publishes one.
+
+    A mismatch is asked again once: the venue may be replacing the pair just now.
+    """
+    path = item.entry.key
+    content = archive.get(path)
+    if not item.has_checksum:
+        return content, ChecksumVerdict.ABSENT
+    for attempt in (1, 2):
+        expected = _stated_sha256(archive.get(path + CHECKSUM_SUFFIX), path)
+        found = hashlib.sha256(content).hexdigest()
+        if found == expected:
+            return content, ChecksumVerdict.MATCH
+        if attempt == 1:
+            content = archive.get(path)
+    key = set_aside(run.store, venue.name, SourceKind.ARCHIVE.value, path, content, found)
+    raise ChecksumMismatch(
+        f"{venue.name}: {path}: SHA-256 is {found[:12]}…, the venue's checksum file says "
+        f"{expected[:12]}…; the bytes were set aside as {key}"
+    )
+
+
+def _stated_sha256(checksum: bytes, path: str) -> str:
+    """The digest in a file of `sha256sum` format; the name beside it must be the file's own."""
+    words = checksum.decode("utf-8", errors="replace").split()
+    name = path.rsplit("/", 1)[-1]
+    if len(words) != 2 or len(words[0]) != 64 or words[1].lstrip("*") != name:
+        raise ChecksumMismatch(f"{path}{CHECKSUM_SUFFIX}: not a SHA-256 line for {name}")
+    return words[0].lower()

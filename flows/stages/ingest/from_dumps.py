@@ -1,0 +1,97 @@
+"""Answers and recordings somebody else made: a folder or bucket of files."""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import date
+
+from flows.reporting import Reporter
+from flows.run import Run
+from flows.settings import SourceSettings
+from flows.stages.ingest.outcome import Outcome, set_aside, wanted
+from flows.storage import raw_shelf
+from flows.storage.archive import Archive
+from flows.storage.object_store import ObjectInfo, ObjectNotFound, StoreUnavailable
+from transforms.normalise import survey
+from transforms.payload import BadPayload, Facts, Payload
+from transforms.schemas.column import SourceKind
+from transforms.schemas.evidence import ChecksumVerdict
+from transforms.venue import Feed
+
+
+def ingest_dumps(
+    run: Run, source: SourceSettings, dumps: Archive, reporter: Reporter
+) -> Outcome:
+    """Bring home every file of a dump that a feed of the venue reads and that is not held.
+
+    A dump's paths rarely claim days, so all of it is looked at; a file held already and unchanged
+    is not fetched again.
+    """
+    venue = run.venues[source.venue]
+    outcome = Outcome()
+    held = {
+        row["path"]: (row["etag"], row["bytes"])
+        for row in raw_shelf.current(run.ledger, venue.name).iter_rows(named=True)
+        if row["source"] == SourceKind.DUMP.value
+    }
+    news: list[tuple[Feed, Facts, ObjectInfo]] = []
+    for entry in dumps.entries(""):
+        match = venue.feed_for(SourceKind.DUMP, entry.key)
+        if match is None:
+            outcome.ignored.append(entry.key)
+        elif not wanted(match[1].symbol, source.symbols):
+            continue
+        elif held.get(entry.key) == (entry.etag, entry.size):
+            outcome.unchanged += 1
+        else:
+            news.append((*match, entry))
+
+    def fetch(item: tuple[Feed, Facts, ObjectInfo]) -> raw_shelf.RawRecord | str:
+        feed, facts, entry = item
+        try:
+            content = dumps.get(entry.key)
+            sha256 = hashlib.sha256(content).hexdigest()
+            fetched_at = run.clock()
+            payload = Payload("", entry.key, content, SourceKind.DUMP, facts, fetched_at)
+            try:
+                facts = _with_days(facts, survey(venue, payload))
+            except BadPayload:
+                set_aside(run.store, venue.name, "dump", entry.key, content, sha256)
+                raise
+            return raw_shelf.shelve(
+                run.store,
+                venue=venue.name,
+                source=SourceKind.DUMP,
+                path=entry.key,
+                content=content,
+                source_url=dumps.url(entry.key),
+                checksum=ChecksumVerdict.ABSENT,
+                etag=entry.etag,
+                fetched_at=fetched_at,
+                feed=feed.name,
+                facts=facts,
+            )
+        except (BadPayload, ObjectNotFound, StoreUnavailable) as error:
+            return str(error)
+
+    with (
+        ThreadPoolExecutor(run.settings.fetch_concurrency) as pool,
+        reporter.steps(f"read {venue.name} dumps", len(news)) as advance,
+    ):
+        for result in pool.map(fetch, news):
+            advance()
+            if isinstance(result, str):
+                outcome.problems.append(result)
+            else:
+                outcome.fetched.append(result)
+    raw_shelf.record(run.ledger, outcome.fetched)
+    return outcome
+
+
+def _with_days(facts: Facts, span: tuple[date, date] | None) -> Facts:
+    """A dump's path rarely says which days it holds: then its rows do."""
+    if facts.first_date is not None or span is None:
+        return facts
+    return replace(facts, first_date=span[0], last_date=span[1])

@@ -1,0 +1,54 @@
+"""What an ingest fetched and what it could not have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from flows.failures import InputUnavailable
+from flows.storage.object_store import ObjectStore
+from flows.storage.raw_shelf import RawRecord
+
+
+@dataclass
+class Outcome:
+    """Counts and problems of one source.
+
+    fetched: files that are new or were replaced; unchanged: files held already; ignored: paths no
+    feed reads; problems: what could not be had or came damaged, one sentence each.
+    """
+
+    fetched: list[RawRecord] = field(default_factory=list)
+    unchanged: int = 0
+    ignored: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def add(self, other: Outcome) -> None:
+        self.fetched += other.fetched
+        self.unchanged += other.unchanged
+        self.ignored += other.ignored
+        self.problems += other.problems
+
+    def require_whole(self) -> None:
+        """Raise InputUnavailable if anything is wanting; what did arrive is kept."""
+        if self.problems:
+            shown = "\n".join(f"  {problem}" for problem in sorted(self.problems)[:20])
+            more = len(self.problems) - 20
+            raise InputUnavailable(
+                f"{len(self.problems)} raw file(s) could not be had; nothing was published:\n{shown}"
+                + (f"\n  and {more} more" if more > 0 else "")
+            )
+
+
+def wanted(symbol: str | None, patterns: list[str]) -> bool:
+    """Whether a symbol is configured; files about many symbols always are."""
+    return symbol is None or any(fnmatchcase(symbol, pattern) for pattern in patterns)
+
+
+def set_aside(
+    store: ObjectStore, venue: str, source: str, path: str, content: bytes, sha256: str
+) -> str:
+    """Keep bytes that may not be used, for whoever has to find out why; returns their key."""
+    key = f"rejected/{venue}/{source}/{path}@{sha256[:12]}"
+    store.put(key, content)
+    return key

@@ -1,0 +1,66 @@
+"""All of a run's configured sources, one after the other."""
+
+from __future__ import annotations
+
+from flows.reporting import Reporter, log
+from flows.run import Days, Run
+from flows.settings import SourceSettings
+from flows.stages.ingest.from_api import ingest_api
+from flows.stages.ingest.from_archive import ingest_archive, symbol_folders
+from flows.stages.ingest.from_dumps import ingest_dumps
+from flows.stages.ingest.outcome import Outcome
+from flows.storage.api import ApiSource
+from flows.storage.archive import Archive, open_archive
+from flows.storage.http import HttpClient
+from flows.storage.object_store import StoreUnavailable
+
+
+def ingest(run: Run, days: Days, reporter: Reporter) -> Outcome:
+    """Fetch what every source has for `days`. Raises InputUnavailable if anything is wanting;
+    whatever did arrive stays in the lake, so the next attempt asks for the rest only."""
+    outcome = Outcome()
+    with HttpClient() as http:
+        for source in run.settings.sources:
+            try:
+                outcome.add(_ingest_source(run, source, days, http, reporter))
+            except StoreUnavailable as error:
+                outcome.problems.append(f"{source.venue}: {error}")
+    for path in outcome.ignored[:20]:
+        log.warning("no feed reads this file", path=path)
+    log.info(
+        "ingested",
+        fetched=len(outcome.fetched),
+        unchanged=outcome.unchanged,
+        ignored=len(outcome.ignored),
+        problems=len(outcome.problems),
+    )
+    outcome.require_whole()
+    return outcome
+
+
+def _ingest_source(
+    run: Run, source: SourceSettings, days: Days, http: HttpClient, reporter: Reporter
+) -> Outcome:
+    outcome = Outcome()
+    archive_symbols: list[str] = []
+    if source.archive is not None:
+        archive = open_archive(
+            source.archive,
+            s3=source.archive_s3.options(anonymous=not source.archive_signed),
+            http=http,
+        )
+        outcome.add(ingest_archive(run, source, archive, days, reporter))
+        archive_symbols = _symbols(run, source, archive)
+    if source.dumps is not None:
+        dumps = open_archive(source.dumps, s3=run.settings.s3.options(), http=http)
+        outcome.add(ingest_dumps(run, source, dumps, reporter))
+    if source.api is not None:
+        api = ApiSource(run.venues[source.venue], source.api, http, run.clock)
+        outcome.add(ingest_api(run, source, api, archive_symbols, days, reporter))
+    return outcome
+
+
+def _symbols(run: Run, source: SourceSettings, archive: Archive) -> list[str]:
+    venue = run.venues[source.venue]
+    folders = {folder for _, folder in symbol_folders(archive, venue, source.symbols)}
+    return sorted(folder for folder in folders if venue.instrument(folder) is not None)

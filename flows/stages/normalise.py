@@ -1,0 +1,243 @@
+"""Normalise: raw files of the days asked for into typed partitions, all venues alike.
+
+A partition is a function of the raw files that touch its day, of what their symbols stand for and
+of the code. Those three make its fingerprint; a partition whose fingerprint is the same is left
+alone, any other is made anew from all of its raw files, so that the order in which files arrived
+never shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import polars as pl
+
+from flows.failures import InputUnavailable
+from flows.instruments import instrument_answers
+from flows.reporting import Reporter, log
+from flows.run import Run, transforms_digest
+from flows.storage import raw_shelf
+from flows.storage.partitions import Layer, PartitionRecord, fingerprint
+from transforms.instruments import InstrumentBook
+from transforms.normalise import Normalised, Partition, normalise
+from transforms.payload import BadPayload
+from transforms.schemas.normalised import DATASETS, Accounting, Conflicts, Quarantine
+from transforms.venue import Venue
+
+DAY = timedelta(days=1)
+EVIDENCE = ("accounting", "quarantine", "conflicts")
+PARTITIONED = tuple(name for name in DATASETS if name != "instruments")
+
+
+@dataclass(frozen=True, slots=True)
+class _Touch:
+    """Which raw file may hold rows of which dataset on which day."""
+
+    frame: pl.DataFrame  # dataset, date, key, symbol
+
+    def on(self, dataset: str, day: date) -> pl.DataFrame:
+        return self.frame.filter((pl.col("dataset") == dataset) & (pl.col("date") == day))
+
+
+def normalise_days(run: Run, days: Sequence[date], reporter: Reporter) -> list[date]:
+    """Bring the partitions of `days` up to date. Returns the days of which any changed.
+
+    Raises InputUnavailable naming the file if one cannot be read at all.
+    """
+    changed: set[date] = set()
+    for venue in run.venues.values():
+        changed.update(_normalise_venue(run, venue, sorted(days), reporter))
+    return sorted(changed)
+
+
+def _normalise_venue(
+    run: Run, venue: Venue, days: list[date], reporter: Reporter
+) -> set[date]:
+    files = raw_shelf.current(run.ledger, venue.name)
+    answers = instrument_answers(run, venue)
+    touches = _touches(files, venue, days)
+    wanted = _fingerprints(touches, venue, answers)
+    layer = Layer(run.store, run.ledger, "normalised")
+    held = {
+        (name, day): mark
+        for name, day, mark in layer.current()
+        .filter(pl.col("venue") == venue.name)
+        .select("name", "date", "fingerprint")
+        .iter_rows()
+    }
+    stale = {key: mark for key, mark in wanted.items() if held.get(key) != mark}
+    stale_days = sorted({day for _, day in stale})
+    batches = list(_batches(stale_days, run.settings.batch_days))
+    with reporter.steps(f"normalise {venue.name}", len(stale_days)) as advance:
+        for batch in batches:
+            _normalise_batch(run, venue, files, answers, touches, stale, batch)
+            for _ in batch:
+                advance()
+    log.info("normalised", venue=venue.name, partitions=len(stale), days=len(stale_days))
+    return set(stale_days)
+
+
+def _touches(files: pl.DataFrame, venue: Venue, days: list[date]) -> _Touch:
+    datasets = pl.DataFrame(
+        [
+            (feed.name, dataset)
+            for feed in venue.feeds
+            for dataset in feed.datasets
+            if dataset in PARTITIONED
+        ],
+        schema={"feed": pl.String, "dataset": pl.String},
+        orient="row",
+    )
+    asked = pl.DataFrame({"date": days}, schema={"date": pl.Date})
+    frame = (
+        files.join(datasets, on="feed")
+        .filter(pl.col("first_date").is_not_null())
+        # Labels, jitter and foreign days spill over by a day at most; parsers reject the rest.
+        .with_columns(
+            pl.date_ranges(pl.col("first_date") - DAY, pl.col("last_date") + DAY).alias("date")
+        )
+        .explode("date")
+        .join(asked, on="date")
+        .select("dataset", "date", "key", "symbol")
+        .sort("dataset", "date", "key")
+    )
+    return _Touch(frame)
+
+
+def _fingerprints(
+    touches: _Touch, venue: Venue, answers: pl.DataFrame
+) -> dict[tuple[str, date], str]:
+    symbols = touches.frame["symbol"].drop_nulls().unique().sort().to_list()
+    book = InstrumentBook.of(venue, answers, symbols)
+    identity = _identity_digests(book)
+    everything = fingerprint(*(f"{s}={d}" for s, d in sorted(identity.items())))
+    digests = pl.DataFrame(
+        {"symbol": list(identity), "identity": list(identity.values())},
+        schema={"symbol": pl.String, "identity": pl.String},
+    )
+    grouped = (
+        touches.frame.join(digests, on="symbol", how="left", maintain_order="left")
+        .with_columns(pl.col("identity").fill_null(everything))
+        .group_by("dataset", "date", maintain_order=True)
+        .agg((pl.col("key") + "=" + pl.col("identity")).str.join("\n").alias("parts"))
+    )
+    return {
+        (dataset, day): fingerprint(transforms_digest(), parts)
+        for dataset, day, parts in grouped.iter_rows()
+    }
+
+
+def _identity_digests(book: InstrumentBook) -> dict[str, str]:
+    """Per symbol a digest of what its amounts are converted with."""
+    facts = (
+        book.table()
+        .select(
+            "symbol",
+            pl.concat_str(
+                pl.exclude("venue", "symbol", "valid_from", "valid_to").cast(pl.String),
+                separator="|",
+                ignore_nulls=False,
+            ).alias("facts"),
+        )
+        .group_by("symbol", maintain_order=True)
+        .agg(pl.col("facts").str.join("\n"))
+    )
+    return {symbol: fingerprint(text) for symbol, text in facts.iter_rows()}
+
+
+def _batches(days: list[date], size: int) -> Iterator[list[date]]:
+    """Runs of consecutive days, at most `size` long."""
+    batch: list[date] = []
+    for day in days:
+        if batch and (day != batch[-1] + DAY or len(batch) == size):
+            yield batch
+            batch = []
+        batch.append(day)
+    if batch:
+        yield batch
+
+
+def _normalise_batch(
+    run: Run,
+    venue: Venue,
+    files: pl.DataFrame,
+    answers: pl.DataFrame,
+    touches: _Touch,
+    stale: dict[tuple[str, date], str],
+    batch: list[date],
+) -> None:
+    due = {key: mark for key, mark in stale.items() if key[1] in batch}
+    datasets = sorted({dataset for dataset, _ in due})
+    keys = touches.frame.filter(
+        pl.col("date").is_in(batch) & pl.col("dataset").is_in(datasets)
+    )["key"].unique()
+    rows = files.filter(pl.col("key").is_in(keys.implode())).iter_rows(named=True)
+    with ThreadPoolExecutor(run.settings.fetch_concurrency) as pool:
+        payloads = list(pool.map(lambda row: raw_shelf.load(run.store, row), rows))
+    try:
+        result = normalise(venue, payloads, batch[0], batch[-1], answers)
+    except BadPayload as error:
+        raise InputUnavailable(
+            f"{error}\nThe file lies in the lake as it came; nothing was published."
+        ) from error
+    _write(run, venue, result, due)
+
+
+def _write(
+    run: Run,
+    venue: Venue,
+    result: Normalised,
+    due: dict[tuple[str, date], str],
+) -> None:
+    made = {(p.dataset, p.date): p for p in result.partitions}
+    layers = {name: Layer(run.store, run.ledger, name) for name in EVIDENCE}
+    held = {
+        name: set(layer.current().select("name", "venue", "date").iter_rows())
+        for name, layer in layers.items()
+    }
+    normalised = Layer(run.store, run.ledger, "normalised")
+    records: dict[str, list[PartitionRecord]] = {name: [] for name in layers}
+    rows_written = []
+    for (dataset, day), mark in sorted(due.items()):
+        partition = made.get((dataset, day)) or _untouched(dataset, venue.name, day)
+        rows_written.append(normalised.write(dataset, venue.name, day, partition.rows, mark))
+        for name, frame in (
+            ("accounting", partition.accounting.with_columns(pl.lit(day).alias("date"))),
+            ("quarantine", partition.quarantined),
+            ("conflicts", partition.conflicts.with_columns(pl.lit(day).alias("date"))),
+        ):
+            # An empty one is written only where it has to replace one that is not.
+            if frame.height or (dataset, venue.name, day) in held[name]:
+                records[name].append(
+                    layers[name].write(dataset, venue.name, day, frame, mark)
+                )
+        if partition.quarantined.height:
+            log.warning(
+                "records set aside",
+                dataset=dataset,
+                venue=venue.name,
+                date=str(day),
+                records=partition.quarantined.height,
+                first_reason=partition.quarantined["reason"][0],
+            )
+    # The rows' own record comes last: a kill before it makes the next run do them again.
+    run.ledger.append("notes", result.notes)
+    for name, layer in layers.items():
+        layer.record(records[name])
+    normalised.record(rows_written)
+
+
+def _untouched(dataset: str, venue_name: str, day: date) -> Partition:
+    """A day on which a file's neighbourhood falls, but none of its rows."""
+    return Partition(
+        dataset=dataset,
+        venue=venue_name,
+        date=day,
+        rows=DATASETS[dataset].create_empty(),
+        quarantined=Quarantine.create_empty(),
+        conflicts=Conflicts.create_empty(),
+        accounting=Accounting.create_empty(),
+    )

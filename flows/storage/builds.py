@@ -1,0 +1,136 @@
+"""Builds on their way to readers: candidate, verdict and what they were made of, per run.
+
+`builds/{run_id}/` holds `candidate.duckdb` (closed, never edited), `candidate.json`,
+`contents.parquet`, `audit.parquet` once the gate has looked, and `perpmill.duckdb` once published.
+The stages build, audit and publish meet here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+import polars as pl
+
+from flows.storage.local_store import LocalStore
+from flows.storage.object_store import ObjectNotFound, ObjectStore
+from flows.storage.partitions import parquet_bytes
+
+CONTENTS_SCHEMA: dict[str, pl.DataType] = {
+    "name": pl.String(),
+    "venue": pl.String(),
+    "date": pl.Date(),
+    "sha256": pl.String(),
+}
+"""What a build is made of: daily partitions, and tables replaced as a whole (date NULL)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A closed build nobody reads yet.
+
+    first, last: UTC days the run was asked for, inclusive. first_changed, last_changed: days on
+    which a row may differ from the build it was made from, `based_on` (None: from nothing).
+    """
+
+    run_id: str
+    command: str
+    code_version: str
+    started_at: datetime
+    first: date
+    last: date
+    first_changed: date
+    last_changed: date
+    based_on: str | None
+
+
+class NoCandidate(LookupError):
+    """There is no candidate build to audit or publish."""
+
+
+class Builds:
+    """Where builds lie in a lake, and on this machine while they are worked on."""
+
+    def __init__(self, store: ObjectStore, cache: Path) -> None:
+        self._store = store
+        self._cache = cache
+
+    @staticmethod
+    def key(run_id: str, name: str = "perpmill.duckdb") -> str:
+        return f"builds/{run_id}/{name}"
+
+    def workplace(self, run_id: str, name: str) -> Path:
+        """Where a file of a build is worked on: in place in a folder, in the cache for a bucket."""
+        if isinstance(self._store, LocalStore):
+            path = self._store.path(self.key(run_id, name))
+        else:
+            path = self._cache / run_id / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def keep(self, run_id: str, name: str) -> None:
+        """Put a finished file of the workplace into the lake (in a folder it is there already)."""
+        if not isinstance(self._store, LocalStore):
+            self._store.put_file(self.key(run_id, name), self.workplace(run_id, name))
+
+    def fetch(self, run_id: str, name: str) -> Path:
+        """A file of a build on this machine. Raises ObjectNotFound."""
+        path = self.workplace(run_id, name)
+        if not path.exists():
+            self._store.get_file(self.key(run_id, name), path)
+        return path
+
+    def describe(self, candidate: Candidate, contents: pl.DataFrame) -> None:
+        """Say that a candidate is complete: from here on it can be audited."""
+        self._store.put(self.key(candidate.run_id, "contents.parquet"), parquet_bytes(contents))
+        text = json.dumps(asdict(candidate), default=str, sort_keys=True, indent=2) + "\n"
+        self._store.put(self.key(candidate.run_id, "candidate.json"), text.encode())
+
+    def candidate(self, run_id: str | None = None) -> Candidate:
+        """The candidate of a run, or the newest one. Raises NoCandidate."""
+        if run_id is None:
+            names = [e.key for e in self._store.entries("builds/") if e.key.endswith("/candidate.json")]
+            if not names:
+                raise NoCandidate("no build waits to be audited or published; run a transform first")
+            key = max(names)
+        else:
+            key = self.key(run_id, "candidate.json")
+        try:
+            said = json.loads(self._store.get(key))
+        except ObjectNotFound as error:
+            raise NoCandidate(f"run {run_id} left no candidate build") from error
+        days = ("first", "last", "first_changed", "last_changed")
+        return Candidate(
+            **{k: v for k, v in said.items() if k not in (*days, "started_at")},
+            **{k: date.fromisoformat(said[k]) for k in days},
+            started_at=datetime.fromisoformat(said["started_at"]),
+        )
+
+    def contents(self, run_id: str) -> pl.DataFrame | None:
+        """What a build was made of; None where that is not known."""
+        try:
+            content = self._store.get(self.key(run_id, "contents.parquet"))
+        except ObjectNotFound:
+            return None
+        return pl.read_parquet(io.BytesIO(content))
+
+    def keep_audit(self, run_id: str, results: pl.DataFrame) -> None:
+        self._store.put(self.key(run_id, "audit.parquet"), parquet_bytes(results))
+
+    def audit(self, run_id: str) -> pl.DataFrame:
+        """What the gate said of a candidate. Raises NoCandidate if it was not asked."""
+        try:
+            content = self._store.get(self.key(run_id, "audit.parquet"))
+        except ObjectNotFound as error:
+            raise NoCandidate(f"the candidate of run {run_id} has not been audited") from error
+        return pl.read_parquet(io.BytesIO(content))
+
+    def discard_candidate(self, run_id: str) -> None:
+        """The published file holds all of it."""
+        for name in ("candidate.json", "candidate.duckdb"):
+            self._store.delete(self.key(run_id, name))
+            if not isinstance(self._store, LocalStore):
+                self.workplace(run_id, name).unlink(missing_ok=True)
