@@ -1,0 +1,252 @@
+"""The published pointer: which audited build readers see.
+
+`published/current.json` names exactly one build and is swapped by a conditional put. On a local
+lake `published/perpmill.duckdb` is a relative link to that build, for tools that open a path; it
+follows the pointer, so after a kill between the two it still names the build before, until
+`repair` or the next publish. `published/history/` keeps every pointer there ever was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import uuid
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from flows.storage.local_store import LocalStore, replace_link
+from flows.storage.object_store import RESERVED, ObjectNotFound, ObjectStore, PreconditionFailed
+
+POINTER_KEY = "published/current.json"
+LINK_KEY = "published/perpmill.duckdb"
+HISTORY = "published/history/"
+
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_ATTEMPTS = 5
+
+
+class NoSuchBuild(LookupError):
+    """The build to publish or to go back to is not there, or was never published."""
+
+
+class BuildCorrupt(RuntimeError):
+    """A build's bytes are not those that were published."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """What is published.
+
+    build: key of the DuckDB file. sha256: of its bytes, hex. bytes: its size.
+    published_at: UTC. previous: the run that was published before this one, if any.
+    """
+
+    run_id: str
+    build: str
+    sha256: str
+    bytes: int
+    published_at: datetime
+    previous: str | None
+
+    def to_json(self) -> str:
+        """Canonical: sorted keys, two spaces, a newline at the end."""
+        fields = {name: getattr(self, name) for name in self.__slots__}
+        fields["published_at"] = _stamp(self.published_at)
+        return json.dumps(fields, sort_keys=True, indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Pointer:
+        """Raises ValueError for anything but a pointer."""
+        try:
+            fields: dict[str, Any] = json.loads(text)
+            published_at = datetime.fromisoformat(fields.pop("published_at"))
+            return cls(published_at=_utc(published_at), **fields)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ValueError(f"not a published pointer: {error}") from error
+
+
+def build_key(run_id: str) -> str:
+    """Where the build of a run is kept."""
+    return f"builds/{run_id}/perpmill.duckdb"
+
+
+class Publication:
+    """What one lake has published. Writers hold the run lock; readers need nothing."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    def current(self) -> Pointer | None:
+        """What is published now; None before the first time. Raises ValueError if unreadable."""
+        try:
+            return self._parsed(POINTER_KEY)
+        except ObjectNotFound:
+            return None
+
+    def history(self) -> list[Pointer]:
+        """Every pointer there was, oldest first, going back included."""
+        return [self._parsed(info.key) for info in self._store.entries(HISTORY)]
+
+    def publish(self, run_id: str, build: str, *, sha256: str, size: int, now: datetime) -> Pointer:
+        """Point readers at `build`, a key. Publishing what is already published changes nothing.
+
+        sha256: of the build's bytes, hex, taken on trust. size: bytes, verified.
+        Raises NoSuchBuild if the object is missing or has another size, PreconditionFailed if
+        somebody else published meanwhile, ValueError for a naive time or a malformed argument.
+        """
+        if not _RUN_ID.fullmatch(run_id):
+            raise ValueError(f"run id {run_id!r} is not made of letters, digits, '.', '_' and '-'")
+        if not _SHA256.fullmatch(sha256):
+            raise ValueError(f"{sha256!r} is not a SHA-256 in lower-case hex")
+        current, etag = self._current_with_etag()
+        pointer = Pointer(
+            run_id=run_id,
+            build=build,
+            sha256=sha256,
+            bytes=size,
+            published_at=_utc(now),
+            previous=current.run_id if current else None,
+        )
+        if current is not None and current.run_id == run_id:
+            if (current.build, current.sha256, current.bytes) != (build, sha256, size):
+                raise ValueError(f"run {run_id} is already published, with another build")
+            self._settle(current)
+            return current
+        self._swap(pointer, current, etag)
+        return pointer
+
+    def rollback(self, run_id: str | None, now: datetime) -> Pointer:
+        """Point readers at the run before, or at `run_id`, as that was published the last time.
+
+        The pointer gets back what stood before that run as its `previous`, so going back twice
+        goes back by two. Raises NoSuchBuild, naming the runs one can go back to.
+        """
+        current, etag = self._current_with_etag()
+        if current is None:
+            raise NoSuchBuild(f"{self._store.address}: nothing has been published")
+        target = run_id if run_id is not None else current.previous
+        past = {pointer.run_id: pointer for pointer in (*self.history(), current)}
+        if target is None or target not in past or not self._is_there(past[target]):
+            there = [name for name, pointer in past.items() if self._is_there(pointer)]
+            raise NoSuchBuild(
+                f"{self._store.address}: cannot go back to"
+                f" {target or f'before {current.run_id}, the first run'};"
+                f" published builds that still exist: {', '.join(there) or 'none'}"
+            )
+        if target == current.run_id:
+            self._settle(current)
+            return current
+        pointer = replace(past[target], published_at=_utc(now))
+        self._swap(pointer, current, etag)
+        return pointer
+
+    def repair(self) -> None:
+        """Finish what a kill left undone: the history's last entry, and the link."""
+        current = self.current()
+        if current is not None:
+            self._settle(current)
+
+    def local_build(self, cache: Path) -> Path | None:
+        """A path of the published build's bytes; None before the first publish.
+
+        On a local lake the build itself. On a bucket a copy in `cache`, fetched once per build
+        and verified. Raises BuildCorrupt if the bytes do not have the published hash, and
+        ObjectNotFound if the build is gone.
+        """
+        for attempt in range(_ATTEMPTS):
+            pointer = self.current()
+            if pointer is None:
+                return None
+            try:
+                return self._path_of(pointer, cache)
+            except ObjectNotFound:
+                # Replaced and removed between the two looks; if not, it is really gone.
+                if attempt + 1 == _ATTEMPTS or self.current() == pointer:
+                    raise
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _path_of(self, pointer: Pointer, cache: Path) -> Path:
+        if isinstance(self._store, LocalStore):
+            path = self._store.path(pointer.build)
+            if not path.is_file():
+                raise ObjectNotFound(f"{self._store.url(pointer.build)}: the build is gone")
+            return path
+        copy = cache / f"{pointer.run_id}-{pointer.sha256[:12]}.duckdb"
+        if copy.is_file() and copy.stat().st_size == pointer.bytes:
+            return copy
+        arriving = cache / f"{RESERVED}-{uuid.uuid4().hex}"
+        try:
+            self._store.get_file(pointer.build, arriving)
+            with arriving.open("rb") as stream:
+                found = hashlib.file_digest(stream, "sha256").hexdigest()
+            if found != pointer.sha256:
+                raise BuildCorrupt(
+                    f"{self._store.url(pointer.build)} has the SHA-256 {found},"
+                    f" published was {pointer.sha256}"
+                )
+            arriving.replace(copy)
+        finally:
+            arriving.unlink(missing_ok=True)
+        return copy
+
+    def _swap(self, pointer: Pointer, current: Pointer | None, etag: str | None) -> None:
+        if not self._is_there(pointer):
+            raise NoSuchBuild(
+                f"{self._store.url(pointer.build)}: no object of {pointer.bytes} bytes to publish"
+            )
+        if current is not None:
+            self._record(current)
+        self._store.put(
+            POINTER_KEY,
+            pointer.to_json().encode(),
+            if_match=etag,
+            if_absent=etag is None,
+        )
+        self._settle(pointer)
+
+    def _settle(self, pointer: Pointer) -> None:
+        """What follows a swap, done any number of times."""
+        self._record(pointer)
+        if isinstance(self._store, LocalStore):
+            link = self._store.path(LINK_KEY)
+            target = os.path.relpath(self._store.path(pointer.build), link.parent)
+            if not link.is_symlink() or os.readlink(link) != target:  # noqa: PTH115 - as written
+                replace_link(link, target)
+
+    def _record(self, pointer: Pointer) -> None:
+        key = f"{HISTORY}{pointer.published_at:%Y%m%dT%H%M%S.%fZ}-{pointer.run_id}.json"
+        with contextlib.suppress(PreconditionFailed):  # it is there
+            self._store.put(key, pointer.to_json().encode(), if_absent=True)
+
+    def _is_there(self, pointer: Pointer) -> bool:
+        info = self._store.head(pointer.build)
+        return info is not None and info.size == pointer.bytes
+
+    def _current_with_etag(self) -> tuple[Pointer | None, str | None]:
+        # The etag first: if the pointer changes in between, the put that uses it fails.
+        info = self._store.head(POINTER_KEY)
+        if info is None:
+            return None, None
+        return self._parsed(POINTER_KEY), info.etag
+
+    def _parsed(self, key: str) -> Pointer:
+        try:
+            return Pointer.from_json(self._store.get(key).decode())
+        except ValueError as error:
+            raise ValueError(f"{self._store.url(key)}: {error}") from error
+
+
+def _utc(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment.isoformat()} has no time zone")
+    return moment.astimezone(UTC)
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
