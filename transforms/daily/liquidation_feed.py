@@ -1,0 +1,140 @@
+"""Which symbol-days a venue's liquidation feeds covered, and how completely.
+
+Two kinds of file cover a day: one about a single symbol (an archive), which covers that symbol
+even if it is empty; and an all-market recording, which, where it has an event on the day, covers
+every instrument live that day whose margin type occurs in it: a venue's linear and inverse
+products have feeds of their own, and hearing one says nothing of the other.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+
+from transforms.daily.grain import IDENTITY
+from transforms.schemas.column import Completeness
+
+_WEAKEST_LAST = [level.value for level in Completeness]
+_HOURS = 24
+
+
+def _live(instruments: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
+    """Every (day, instrument) of `days` on which the instrument was listed; a bound that is not
+    known is open. Where two listings share a day, the later one."""
+    starts, ends = pl.col("valid_from").dt.date(), pl.col("valid_to")
+    midnight = pl.col("date").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    return (
+        days.join(
+            instruments.select("symbol", "listing", *IDENTITY, "valid_from", "valid_to"),
+            how="cross",
+        )
+        .filter(
+            (starts <= pl.col("date")).fill_null(value=True),
+            (ends > midnight).fill_null(value=True),
+        )
+        .sort("symbol", "date", "listing")
+        .group_by("symbol", "date", maintain_order=True)
+        .agg(pl.col(*IDENTITY).last())
+    )
+
+
+def _all_market_events(events: pl.DataFrame, accounting: pl.DataFrame) -> pl.DataFrame:
+    files = accounting.filter(pl.col("symbol").is_null()).select("date", "raw_key").unique()
+    return events.join(files, on=["date", "raw_key"], how="semi")
+
+
+def covered(
+    events: pl.DataFrame, accounting: pl.DataFrame, instruments: pl.DataFrame
+) -> pl.DataFrame:
+    """`symbol`, `date` and identity of every symbol-day that a feed covered.
+
+    events: the days' rows with `date` and `raw_key`; accounting: the days' files. A symbol-day
+    of an instrument nobody has described is there only if it has rows.
+    """
+    seen = events.group_by("symbol", "date").agg(pl.col(*IDENTITY).last())
+    described = instruments.sort("listing").group_by("symbol").agg(pl.col(*IDENTITY).last())
+    by_symbol = (
+        # Records set aside may have been events: then no zero is known.
+        accounting.filter(pl.col("symbol").is_not_null(), pl.col("rows_quarantined") == 0)
+        .select("symbol", "date")
+        .unique()
+        .join(described, on="symbol")
+    )
+    heard = _all_market_events(events, accounting).select("date", "margin_type").unique()
+    by_market = _live(instruments, heard.select("date").unique()).join(
+        heard, on=["date", "margin_type"], how="semi"
+    )
+    columns = ["symbol", "date", *IDENTITY]
+    return pl.concat([frame.select(columns) for frame in (seen, by_market, by_symbol)]).unique(
+        ["symbol", "date"], keep="first", maintain_order=True
+    )
+
+
+def _regime_of(days: pl.DataFrame, regimes: pl.DataFrame) -> pl.DataFrame:
+    """`date` and the rank of the weakest regime documented for it; without one, unknown."""
+    rank = pl.col("completeness").replace_strict(
+        {level: i for i, level in enumerate(_WEAKEST_LAST)}, return_dtype=pl.Int64
+    )
+    documented = (
+        days.join(regimes.select("valid_from", "valid_to", regime=rank), how="cross")
+        .filter(
+            pl.col("valid_from") <= pl.col("date"),
+            (pl.col("valid_to") > pl.col("date")).fill_null(value=True),
+        )
+        .group_by("date")
+        .agg(pl.col("regime").max())
+    )
+    return days.join(documented, on="date", how="left").with_columns(
+        pl.col("regime").fill_null(_WEAKEST_LAST.index(Completeness.UNKNOWN.value))
+    )
+
+
+def with_completeness(
+    symbol_days: pl.DataFrame,
+    events: pl.DataFrame,
+    accounting: pl.DataFrame,
+    regimes: pl.DataFrame,
+) -> pl.DataFrame:
+    """Adds `completeness`: the weakest of the documented regime and `partial` where the day rests
+    on an all-market recording that lacks a whole UTC hour.
+
+    An hour is lacking if no instrument of the venue was heard in it. A symbol with a file of its
+    own that day does not rest on the recording.
+    """
+    days = symbol_days.select("date").unique()
+    recorded = accounting.filter(pl.col("symbol").is_null()).select("date").unique()
+    heard = (
+        _all_market_events(events, accounting)
+        .group_by("date")
+        .agg(hours=pl.col("liquidated_at").dt.hour().n_unique())
+    )
+    holes = (
+        recorded.join(heard, on="date", how="left")
+        .filter(pl.col("hours").fill_null(0) < _HOURS)
+        .select("date", has_hole=pl.lit(value=True))
+    )
+    own_file = (
+        accounting.filter(pl.col("symbol").is_not_null())
+        .select("symbol", "date", has_own_file=pl.lit(value=True))
+        .unique()
+    )
+    partial = _WEAKEST_LAST.index(Completeness.PARTIAL.value)
+    rests_on_holes = pl.col("has_hole").is_not_null() & pl.col("has_own_file").is_null()
+    return (
+        symbol_days.join(_regime_of(days, regimes), on="date", how="left")
+        .join(holes, on="date", how="left")
+        .join(own_file, on=["symbol", "date"], how="left")
+        .with_columns(
+            completeness=pl.when(rests_on_holes)
+            .then(pl.max_horizontal("regime", pl.lit(partial)))
+            .otherwise("regime")
+            .replace_strict(dict(enumerate(_WEAKEST_LAST)), return_dtype=pl.String)
+        )
+        .drop("regime", "has_hole", "has_own_file")
+    )
+
+
+def on_days(accounting: pl.DataFrame, first: date, last: date) -> pl.DataFrame:
+    """Files that speak of the days first … last."""
+    return accounting.filter(pl.col("date").is_between(first, last))
