@@ -1,0 +1,212 @@
+"""JSON answers and recordings: one answer, an array of answers, or one message a line.
+
+Numbers stay text from the file to the typed row, so that no digit is lost on the way.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+import polars as pl
+
+from transforms.container import unpack
+from transforms.payload import BadPayload, Payload
+from transforms.records import Records, Unreadable
+
+Where = tuple[str | int, ...]
+"""Where a cell stands in a record: names of objects, positions in arrays."""
+
+RowsOf = Callable[[object], Sequence[object] | None]
+"""The records of one answer or message. None: not an answer of this kind. An empty sequence: of
+this kind, without records (a subscription was confirmed). Raises RefusedError."""
+
+
+class RefusedError(ValueError):
+    """The venue answered with an error of its own; the message is the venue's."""
+
+
+@dataclass(slots=True)
+class _Collected:
+    wanted: Mapping[str, Where]
+    raw_keys: list[str] = field(default_factory=list)
+    raw_rows: list[int] = field(default_factory=list)
+    arrivals: list[str | None] = field(default_factory=list)
+    columns: dict[str, list[str | None]] = field(init=False)
+    read: dict[str, int] = field(default_factory=dict)
+    unreadable: list[Unreadable] = field(default_factory=list)
+    originals: dict[str, list[object]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.columns = {name: [] for name in self.wanted}
+
+    def open(self, raw_key: str) -> None:
+        self.read[raw_key] = 0
+        self.originals[raw_key] = []
+
+    def _count(self, raw_key: str, original: object) -> int:
+        self.read[raw_key] += 1
+        self.originals[raw_key].append(original)
+        return self.read[raw_key]
+
+    def set_aside(self, raw_key: str, original: object, reason: str) -> None:
+        row = self._count(raw_key, original)
+        self.unreadable.append(Unreadable(raw_key, row, _encodable(reason)))
+
+    def add(self, raw_key: str, record: object, arrival: str | None) -> None:
+        if not isinstance(record, dict | list):
+            self.set_aside(raw_key, record, "not an object")
+            return
+        self.raw_rows.append(self._count(raw_key, record))
+        self.raw_keys.append(raw_key)
+        self.arrivals.append(arrival)
+        for name, where in self.wanted.items():
+            self.columns[name].append(_cell(record, where))
+
+    def text(self, raw_key: str, raw_row: int) -> str:
+        original = self.originals[raw_key][raw_row - 1]
+        return _encodable(original if isinstance(original, str) else _compact(original))
+
+
+def read_json(
+    venue: str, payloads: Sequence[Payload], columns: Mapping[str, Where], rows_of: RowsOf
+) -> Records:
+    """The records of JSON files as text columns, one per entry of `columns`, and `arrival_ns`
+    (text) where a recording has it.
+
+    In a `.jsonl` a line that is cut off, is not JSON, is no message of this kind or reports an
+    error of the venue's is one unreadable record; the other lines are kept. A file that repeats
+    or overlaps another is only read here; what to do about it is not this stage's.
+
+    Raises BadPayload for a `.json` that is not JSON, holds no answer of this kind, or is the
+    venue's report of an error.
+    """
+    found = _Collected(columns)
+    for payload in payloads:
+        content = unpack(payload, venue=venue).removeprefix(b"\xef\xbb\xbf")
+        found.open(payload.raw_key)
+        if ".jsonl" in PurePosixPath(payload.path).suffixes:
+            _read_lines(payload.raw_key, content, rows_of, found)
+            continue
+        try:
+            _read_document(payload.raw_key, _loads(content), rows_of, found)
+        except ValueError as error:
+            raise BadPayload(venue, payload.path, _encodable(str(error))) from None
+    return Records(
+        frame=pl.DataFrame(
+            {
+                "raw_key": found.raw_keys,
+                "raw_row": found.raw_rows,
+                "arrival_ns": found.arrivals,
+                **found.columns,
+            },
+            schema={"raw_key": pl.String(), "raw_row": pl.Int64(), "arrival_ns": pl.String()}
+            | {name: pl.String() for name in columns},
+        ),
+        read=found.read,
+        unreadable=found.unreadable,
+        text_of=found.text,
+    )
+
+
+def rows_in(venue: str, path: str, content: bytes, rows_of: RowsOf) -> Sequence[object]:
+    """The records of one answer, for deciding whether to ask for another page.
+
+    Raises BadPayload like `read_json`.
+    """
+    try:
+        records = rows_of(_loads(content))
+    except ValueError as error:
+        raise BadPayload(venue, path, _encodable(str(error))) from None
+    if records is None:
+        raise BadPayload(venue, path, "not an answer of this endpoint")
+    return records
+
+
+def _loads(content: bytes) -> object:
+    """Raises ValueError, saying where, for anything that is not JSON."""
+    if not content.strip():
+        raise ValueError("empty file")
+    try:
+        document: object = json.loads(
+            content.decode(), parse_float=str, parse_int=str, parse_constant=str
+        )
+    except UnicodeDecodeError:
+        raise ValueError("not UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error}") from None
+    except RecursionError:
+        raise ValueError("not JSON: nested too deeply") from None
+    return document
+
+
+def _read_document(raw_key: str, document: object, rows_of: RowsOf, found: _Collected) -> None:
+    answer = rows_of(document)
+    if answer is not None:
+        for record in answer:
+            found.add(raw_key, record, None)
+        return
+    if not isinstance(document, list):
+        raise ValueError("not an answer of this endpoint")  # noqa: TRY004  it is the content
+    for part in document:
+        _read_message(raw_key, part, rows_of, found)
+
+
+def _read_lines(raw_key: str, content: bytes, rows_of: RowsOf, found: _Collected) -> None:
+    for line in content.split(b"\n"):
+        if not line.strip():
+            continue
+        try:
+            message = _loads(line)
+        except ValueError as error:
+            found.set_aside(raw_key, line.decode("utf-8", "replace"), str(error))
+            continue
+        _read_message(raw_key, message, rows_of, found)
+
+
+def _read_message(raw_key: str, message: object, rows_of: RowsOf, found: _Collected) -> None:
+    arrival = None
+    if isinstance(message, dict) and "message" in message and "arrival_ns" in message:
+        arrival, message = _as_text(message["arrival_ns"]), message["message"]
+    try:
+        records = rows_of(message)
+    except RefusedError as refusal:
+        found.set_aside(raw_key, message, str(refusal))
+        return
+    if records is None:
+        found.set_aside(raw_key, message, "not a message of this kind")
+        return
+    for record in records:
+        found.add(raw_key, record, arrival)
+
+
+def _cell(record: object, where: Where) -> str | None:
+    for step in where:
+        if isinstance(record, dict):
+            record = record.get(step)
+        elif (
+            isinstance(record, list)
+            and isinstance(step, int)
+            and -len(record) <= step < len(record)
+        ):
+            record = record[step]
+        else:
+            return None
+    return _as_text(record)
+
+
+def _as_text(cell: object) -> str | None:
+    if cell is None or cell == "":
+        return None
+    return _encodable(cell if isinstance(cell, str) else _compact(cell))
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _encodable(text: str) -> str:
+    """JSON can spell half a surrogate pair, which is no text a frame can hold."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

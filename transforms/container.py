@@ -1,0 +1,154 @@
+"""Getting at the text of a raw export: zip with one csv, gzip, zstandard, or plain.
+
+Inflating is bounded: nothing a venue publishes in the datasets we read comes near
+`INFLATED_LIMIT`, so what does is a mistake or an attack and is refused before memory is spent.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from pathlib import PurePosixPath
+
+import pyarrow as pa  # type: ignore[import-untyped]  # pyarrow ships no type information
+from isal import isal_zlib
+from isal.igzip_lib import IsalError
+
+from transforms.payload import BadPayload, Payload
+
+INFLATED_LIMIT = 1 << 29  # 512 MiB; a month of one-minute bars is about 5 MB
+
+_LOCAL_HEADER_SIZE = 30
+_ENCRYPTED = 0x1
+_UTF8_NAME = 0x800
+_RAW_DEFLATE = -15
+_GZIP = 31
+
+
+class _BrokenError(ValueError):
+    """Why a container cannot be opened."""
+
+
+def unpack(payload: Payload, *, venue: str = "raw export", limit: int = INFLATED_LIMIT) -> bytes:
+    """The bytes inside `payload`, by the suffix of its path: .zip, .gz, .zst, else as they are.
+
+    A zip holds exactly one member, named like the zip with `.csv`; its CRC is verified. An empty
+    result is valid: a venue may publish a file in which nothing happened.
+
+    venue: who to name in an error.
+    Raises BadPayload when the container is empty, broken, encrypted, larger than `limit` bytes
+    inflated, or an HTML or XML page served in its place.
+    """
+    try:
+        return _opened(payload.content, PurePosixPath(payload.path), limit)
+    except _BrokenError as error:
+        raise BadPayload(venue, payload.path, str(error)) from None
+
+
+def _opened(content: bytes, path: PurePosixPath, limit: int) -> bytes:
+    _refuse_page(content)
+    inflate = {".zip": _unzip, ".gz": _gunzip, ".zst": _unzstd}.get(path.suffix.lower())
+    if inflate is None:
+        return content
+    if not content:
+        raise _BrokenError("empty file")
+    inflated = inflate(content, path.stem, limit)
+    _refuse_page(inflated)
+    return inflated
+
+
+def _refuse_page(content: bytes) -> None:
+    if content[:64].lstrip().startswith(b"<"):
+        raise _BrokenError("an HTML or XML page instead of data")
+
+
+def _unzip(content: bytes, stem: str, limit: int) -> bytes:
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(content))
+    # The standard reader also lets these escape for directories that were cut or altered.
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
+        raise _BrokenError(f"not a zip: {error}") from None
+    with archive:
+        members = archive.infolist()
+    if len(members) != 1:
+        raise _BrokenError(f"{len(members)} members in the zip, expected one")
+    member = members[0]
+    if _member_name(member) != f"{stem}.csv":
+        raise _BrokenError(
+            f"member {_member_name(member)!r} in the zip, expected {stem + '.csv'!r}"
+        )
+    if member.flag_bits & _ENCRYPTED:
+        raise _BrokenError("the zip is encrypted")
+    if member.file_size > limit:
+        raise _BrokenError(f"inflates to {member.file_size} bytes, more than {limit}")
+    raw = _raw_member(content, member)
+    if member.compress_type == zipfile.ZIP_STORED:
+        inflated = raw
+    elif member.compress_type == zipfile.ZIP_DEFLATED:
+        inflated = _inflate(raw, _RAW_DEFLATE, limit)[0]
+    else:
+        raise _BrokenError(f"zip compression method {member.compress_type} is not supported")
+    if len(inflated) != member.file_size or isal_zlib.crc32(inflated) != member.CRC:
+        raise _BrokenError("CRC or size of the zip member does not match")
+    return inflated
+
+
+def _member_name(member: zipfile.ZipInfo) -> str:
+    """The name as UTF-8 where it is: many writers leave out the flag that says so."""
+    if member.flag_bits & _UTF8_NAME:
+        return member.filename
+    try:
+        return member.filename.encode("cp437").decode()
+    except UnicodeError:
+        return member.filename
+
+
+def _raw_member(content: bytes, member: zipfile.ZipInfo) -> bytes:
+    """Compressed bytes of a member; read past zipfile, whose zlib is three times slower."""
+    at = member.header_offset
+    header = content[at : at + _LOCAL_HEADER_SIZE] if at >= 0 else b""
+    if len(header) < _LOCAL_HEADER_SIZE or not header.startswith(b"PK\x03\x04"):
+        raise _BrokenError("the zip's directory points outside the file")
+    name_size = int.from_bytes(header[26:28], "little")
+    extra_size = int.from_bytes(header[28:30], "little")
+    start = at + _LOCAL_HEADER_SIZE + name_size + extra_size
+    raw = content[start : start + member.compress_size]
+    if len(raw) != member.compress_size:
+        raise _BrokenError("the zip is truncated")
+    return raw
+
+
+def _inflate(raw: bytes, window_bits: int, limit: int) -> tuple[bytes, bytes]:
+    """Inflated bytes and what follows the stream."""
+    stream = isal_zlib.decompressobj(window_bits)
+    try:
+        inflated = stream.decompress(raw, limit + 1)
+    except (IsalError, zlib.error, ValueError) as error:  # type: ignore[misc]  # stub: no class
+        raise _BrokenError(f"broken compression: {error}") from None
+    if len(inflated) > limit:
+        raise _BrokenError(f"inflates to more than {limit} bytes")
+    if not stream.eof:
+        raise _BrokenError("the compressed stream is truncated")
+    return inflated, stream.unused_data
+
+
+def _gunzip(content: bytes, _stem: str, limit: int) -> bytes:
+    parts: list[bytes] = []
+    rest, room = content, limit
+    while rest.strip(b"\x00"):  # tools may pad with zeros behind the last member
+        part, rest = _inflate(rest, _GZIP, room)
+        parts.append(part)
+        room -= len(part)
+    return b"".join(parts)
+
+
+def _unzstd(content: bytes, _stem: str, limit: int) -> bytes:
+    try:
+        with pa.input_stream(pa.BufferReader(content), compression="zstd") as stream:
+            inflated: bytes = stream.read(limit + 1)
+    except (OSError, pa.ArrowException) as error:
+        raise _BrokenError(f"broken compression: {error}") from None
+    if len(inflated) > limit:
+        raise _BrokenError(f"inflates to more than {limit} bytes")
+    return inflated

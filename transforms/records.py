@@ -1,0 +1,266 @@
+"""Records on their way from text to typed rows.
+
+`transforms.tabular` (csv) and `transforms.answers` (JSON) both end in `Records`: every cell still
+text, counted before anything is interpreted. `sift` turns the text of one dataset into values;
+a record of which one cell cannot be read is set aside whole, with the column and the value in the
+reason, and the others go on. No number is guessed, clamped or filled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+
+from transforms.native import EXACT_RATE, NATIVE_SCHEMAS, UTC_MICROS
+from transforms.payload import NOTES_SCHEMA, READ_SCHEMA, REJECTED_SCHEMA, Parsed, Payload
+
+RAW_TEXT_LIMIT = 500  # characters of a rejected record that are kept
+_CELL_LIMIT = 60
+
+# Stamps outside are digits gone wrong: no venue here is older, and none knows the far future.
+EARLIEST = datetime(2010, 1, 1, tzinfo=UTC)
+LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+
+_SPILL = timedelta(days=1)  # how far content may lie outside the days its path claims
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A record that has no cells: cut off, or not of the file's shape."""
+
+    raw_key: str
+    raw_row: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Records of a batch of raw files as text.
+
+    frame: `raw_key`, `raw_row` (from 1, headers not counted) and text columns; an empty or absent
+        cell is NULL.
+    read: records per raw key, unreadable ones included; files without any are there with 0.
+    text_of: the record at a raw key and row as it stands in the file.
+    """
+
+    frame: pl.DataFrame
+    read: Mapping[str, int]
+    unreadable: Sequence[Unreadable]
+    text_of: Callable[[str, int], str]
+
+    def with_facts(self, payloads: Iterable[Payload], *labels: str) -> Records:
+        """Adds what each file's path says: `path_symbol`, `path_first_date`, `path_last_date`
+        and `path_<label>` for each of `labels`."""
+        files = list(payloads)
+        columns: dict[str, list[object]] = {
+            "raw_key": [p.raw_key for p in files],
+            "path_symbol": [p.facts.symbol for p in files],
+            "path_first_date": [p.facts.first_date for p in files],
+            "path_last_date": [p.facts.last_date for p in files],
+        }
+        columns |= {f"path_{label}": [p.facts.labels.get(label) for p in files] for label in labels}
+        schema: dict[str, pl.DataType] = {name: pl.String() for name in columns}
+        schema |= {"path_first_date": pl.Date(), "path_last_date": pl.Date()}
+        facts = pl.DataFrame(columns, schema=schema)
+        joined = self.frame.join(facts, on="raw_key", how="left", maintain_order="left")
+        return replace(self, frame=joined)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How text becomes a value, and what is wrong (text, else NULL) where it does not."""
+
+    value: pl.Expr
+    problem: pl.Expr
+
+
+def _reading(
+    column: str, value: pl.Expr, what: str, *, optional: bool, fault: pl.Expr | None = None
+) -> Reading:
+    text = pl.col(column)
+    shown = text.str.slice(0, _CELL_LIMIT)
+    empty = pl.lit(None, pl.String) if optional else pl.lit(f"{column} is empty")
+    problem = (
+        pl.when(text.is_null())
+        .then(empty)
+        .when(value.is_null())
+        .then(pl.format(f"{column} {{}} is not {what}", shown))
+    )
+    return Reading(value, problem if fault is None else problem.when(fault).then(
+        pl.format(f"{column} {{}} is out of range", shown)
+    ))  # fmt: skip
+
+
+def number(column: str, *, optional: bool = False, minimum: float | None = None) -> Reading:
+    """A finite double; with `minimum`, not below it. NULL only where empty and `optional`."""
+    cast = pl.col(column).cast(pl.Float64, strict=False)
+    value = pl.when(cast.is_finite()).then(cast)
+    fault = None if minimum is None else value < minimum
+    return _reading(column, value, "a finite number", optional=optional, fault=fault)
+
+
+def exact_rate(column: str) -> Reading:
+    """A decimal fraction straight from its digits (20 decimals), exponents included."""
+    value = pl.col(column).cast(EXACT_RATE, strict=False)
+    return _reading(column, value, "a decimal number", optional=False)
+
+
+def epoch(column: str, *, optional: bool = False) -> Reading:
+    """A UTC instant from an integer of s, ms, µs or ns, told apart by magnitude."""
+    stamp = pl.col(column).cast(pl.Int64, strict=False)
+    micros = (
+        pl.when(stamp < 100_000_000_000)
+        .then(stamp * 1_000_000)
+        .when(stamp < 100_000_000_000_000)
+        .then(stamp * 1_000)
+        .when(stamp < 100_000_000_000_000_000)
+        .then(stamp)
+        .otherwise(stamp // 1_000)
+    )
+    return _instant(column, pl.from_epoch(micros, time_unit="us").cast(UTC_MICROS), optional)
+
+
+def utc_text(column: str, layout: str = "%Y-%m-%d %H:%M:%S") -> Reading:
+    """A UTC instant written out without a zone."""
+    parsed = pl.col(column).str.strptime(pl.Datetime("us"), layout, strict=False)
+    return _instant(column, parsed.dt.replace_time_zone("UTC"), optional=False)
+
+
+def _instant(column: str, moment: pl.Expr, optional: bool) -> Reading:
+    value = pl.when(moment.is_between(EARLIEST, LATEST)).then(moment)
+    return _reading(column, value, "a time", optional=optional)
+
+
+def text(column: str, *, optional: bool = False) -> Reading:
+    return _reading(column, pl.col(column), "text", optional=optional)
+
+
+def word(column: str, meanings: Mapping[str, str]) -> Reading:
+    """One of a closed list of the venue's words, as what we call it."""
+    value = pl.col(column).replace_strict(
+        dict(meanings), default=None, return_dtype=pl.String
+    )  # fmt: skip
+    return _reading(column, value, f"one of {', '.join(meanings)}", optional=False)
+
+
+def of_path_symbol(symbol: str = "symbol") -> pl.Expr:
+    """Check: a record belongs to the instrument its path names."""
+    return pl.when(pl.col(symbol) != pl.col("path_symbol")).then(
+        pl.format("symbol {} in a file of {}", pl.col(symbol), pl.col("path_symbol"))
+    )
+
+
+def within_path_days(moment: str) -> pl.Expr:
+    """Check: a record lies in the days its path claims, a day of spill-over on either side."""
+    first = pl.col("path_first_date").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    last = pl.col("path_last_date").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    outside = (pl.col(moment) < first - _SPILL) | (pl.col(moment) >= last + 2 * _SPILL)
+    return pl.when(outside).then(
+        pl.format(
+            f"{moment} {{}} lies outside the path's days {{}} to {{}}",
+            pl.col(moment).dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            pl.col("path_first_date"),
+            pl.col("path_last_date"),
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Sifted:
+    """The records of a batch as typed rows of one dataset, and those set aside.
+
+    rows: `raw_key`, `raw_row`, the columns read, and the `path_` columns.
+    rejected: `REJECTED_SCHEMA`.
+    """
+
+    dataset: str
+    rows: pl.DataFrame
+    rejected: pl.DataFrame
+
+    def derive(self, *columns: pl.Expr, **named: pl.Expr) -> Sifted:
+        """The same rows with more columns, computed from those there."""
+        return replace(self, rows=self.rows.with_columns(*columns, **named))
+
+
+def sift(
+    records: Records,
+    dataset: str,
+    readings: Mapping[str, Reading],
+    *,
+    at: str,
+    checks: Sequence[pl.Expr] = (),
+) -> Sifted:
+    """Reads columns out of text; rejects the records that cannot be read or fail a check.
+
+    readings: per column of the result. checks: expressions over the result, a reason or NULL.
+    at: the column of the result that is the record's time, for the rejected.
+    """
+    typed = records.frame.select(
+        "raw_key",
+        "raw_row",
+        pl.col("^path_.*$"),
+        *(reading.value.alias(name) for name, reading in readings.items()),
+        pl.coalesce(
+            pl.lit(None, pl.String), *(reading.problem for reading in readings.values())
+        ).alias("reason"),
+    ).with_columns(reason=pl.coalesce("reason", pl.lit(None, pl.String), *checks))
+    kept = typed.filter(pl.col("reason").is_null()).drop("reason")
+    set_aside = typed.filter(pl.col("reason").is_not_null()).select(
+        "raw_key", "raw_row", pl.col(at).alias("at"), "reason"
+    )
+    return Sifted(dataset, kept, _rejected(dataset, set_aside, records))
+
+
+def _rejected(dataset: str, set_aside: pl.DataFrame, records: Records) -> pl.DataFrame:
+    cut_off = pl.DataFrame(
+        {
+            "raw_key": [u.raw_key for u in records.unreadable],
+            "raw_row": [u.raw_row for u in records.unreadable],
+            "at": [None] * len(records.unreadable),
+            "reason": [u.reason for u in records.unreadable],
+        },
+        schema={name: REJECTED_SCHEMA[name] for name in ("raw_key", "raw_row", "at", "reason")},
+    )
+    both = pl.concat([set_aside, cut_off]).sort("raw_key", "raw_row")
+    places = both.select("raw_key", "raw_row").iter_rows()
+    texts = [records.text_of(raw_key, raw_row)[:RAW_TEXT_LIMIT] for raw_key, raw_row in places]
+    return both.with_columns(
+        dataset=pl.lit(dataset), raw_text=pl.Series(texts, dtype=pl.String)
+    ).select(*REJECTED_SCHEMA)
+
+
+def assemble(
+    records: Records, sifted: Sequence[Sifted], notes: pl.DataFrame | None = None
+) -> Parsed:
+    """What a parser hands back: native rows by file and record, whatever order files came in.
+
+    A native column nobody filled is NULL (not known); `rank` is 0.
+    """
+    rows = {part.dataset: _native(part) for part in sifted}
+    read = pl.DataFrame(
+        [
+            {"dataset": part.dataset, "raw_key": raw_key, "rows_read": count}
+            for part in sifted
+            for raw_key, count in sorted(records.read.items())
+        ],
+        schema=READ_SCHEMA,
+    )
+    return Parsed(
+        rows=rows,
+        read=read,
+        rejected=pl.concat([part.rejected for part in sifted]),
+        notes=pl.DataFrame(schema=NOTES_SCHEMA) if notes is None else notes,
+    )
+
+
+def _native(part: Sifted) -> pl.DataFrame:
+    absent: dict[str, pl.Expr] = {"rank": pl.lit(0)}
+    return part.rows.select(
+        (pl.col(name) if name in part.rows.columns else absent.get(name, pl.lit(None)))
+        .cast(dtype)
+        .alias(name)
+        for name, dtype in NATIVE_SCHEMAS[part.dataset].items()
+    ).sort("raw_key", "raw_row")
