@@ -1,0 +1,234 @@
+"""Serves a simulated root on loopback as Binance would: bucket, plain archive and REST API.
+
+| address | what |
+|---|---|
+| `/data.binance.vision/…` | the bucket in path style: objects and listings, anonymous |
+| `/data/…`, `/?prefix=…` | the same without the bucket's name |
+| `/fapi/…`, `/dapi/…`, `/futures/data/…` | the REST API (`simulator.rest`) |
+
+Like the real archive it ignores `Range` and answers with the whole body.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from simulator import bucket as s3
+from simulator.faults import Faults, Trouble
+from simulator.rest import Api, failure
+
+_API = ("/fapi/", "/dapi/", "/futures/data/")
+
+
+class Server:
+    """A running server. url has no slash at the end; hits counts requests by path."""
+
+    def __init__(self, root: Path, host: str, port: int, faults: Faults | None) -> None:
+        _require_loopback(host)
+        if not root.is_dir():
+            raise FileNotFoundError(f"nothing to serve: {root} is not a folder")
+        self.bucket = s3.Bucket(root / "archive/binance")
+        self.api = Api(root)
+        self.trouble = Trouble(faults or Faults())
+        self.hits: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self._minute = (0, 0)
+        self.http = _Http((host, port), self)
+        address, bound = self.http.server_address[:2]
+        name = f"[{address!s}]" if ":" in str(address) else str(address)
+        self.url = f"http://{name}:{bound}"
+
+    def count(self, path: str) -> int:
+        """Count a request; how many there were in the current minute."""
+        with self._lock:
+            self.hits[path] += 1
+            minute = int(time.time() // 60)
+            used = self._minute[1] if self._minute[0] == minute else 0
+            self._minute = (minute, used + 1)
+            return used + 1
+
+
+def _require_loopback(host: str) -> None:
+    if host == "localhost":
+        return
+    try:
+        inside = ip_address(host).is_loopback
+    except ValueError:
+        inside = False
+    if not inside:
+        raise ValueError(f"the simulator serves on loopback only, not on {host}")
+
+
+@contextmanager
+def serve(
+    root: Path, host: str = "127.0.0.1", port: int = 0, *, faults: Faults | None = None
+) -> Iterator[Server]:
+    """Serve `root` in the background until the block ends. Port 0: any free one.
+
+    Raises ValueError for a host that is not loopback, FileNotFoundError if root is no folder.
+    """
+    server = Server(root, host, port, faults)
+    thread = threading.Thread(
+        target=server.http.serve_forever, kwargs={"poll_interval": 0.02}, name="simulator"
+    )
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.http.shutdown()
+        server.http.hang_up()
+        server.http.server_close()
+        thread.join()
+
+
+def serve_forever(
+    root: Path, host: str = "127.0.0.1", port: int = 8765, *, faults: Faults | None = None
+) -> None:
+    """Serve `root` until interrupted."""
+    with serve(root, host, port, faults=faults):
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            return
+
+
+class _Http(ThreadingHTTPServer):
+    # Threads are waited for when the server closes, after their connections have been cut.
+    daemon_threads = False
+    request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int], owner: Server) -> None:
+        if ":" in address[0]:
+            self.address_family = socket.AF_INET6
+        self.owner = owner
+        self._open: set[socket.socket] = set()
+        self._open_lock = threading.Lock()
+        super().__init__(address, _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._open_lock:
+            self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._open_lock:
+            self._open.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hangs up is no error of ours; anything else is shown."""
+        import sys  # noqa: PLC0415  # only needed where something already went wrong
+
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+    def hang_up(self) -> None:
+        """End the connections clients keep open."""
+        with self._open_lock:
+            for connection in self._open:
+                try:
+                    connection.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    # The client was quicker.
+                    continue
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Http
+    protocol_version = "HTTP/1.1"
+    server_version = "simulator"
+    # Head and body go out together; without this, small answers wait for an acknowledgement.
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing: tests and the demo have better uses for their output."""
+
+    def do_GET(self) -> None:  # the name http.server calls
+        self._answer()
+
+    def do_HEAD(self) -> None:  # the name http.server calls
+        self._answer()
+
+    def _answer(self) -> None:
+        owner, trouble = self.server.owner, self.server.owner.trouble
+        parts = urlsplit(self.path)
+        path = unquote(parts.path)
+        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        used = owner.count(path)
+        if trouble.faults.slow_seconds:
+            time.sleep(trouble.faults.slow_seconds)
+        is_api = path.startswith(_API)
+        status = trouble.status()
+        if status is not None:
+            body = failure(-1003, "simulated fault") if is_api else s3.error("Fault", "simulated")
+            wait = trouble.faults.retry_after
+            extra = {} if wait is None else {"Retry-After": f"{wait:g}"}
+            self._send(status, body, _type(is_api), extra)
+        elif is_api:
+            code, body = owner.api.answer(path, query)
+            self._send(code, body, _type(is_api), {"X-MBX-USED-WEIGHT-1m": str(used)})
+        else:
+            self._object(path, query)
+
+    def _object(self, path: str, query: dict[str, str]) -> None:
+        owner = self.server.owner
+        named = f"/{s3.NAME}"
+        key = path.removeprefix(named).removeprefix("/") if _inside(path, named) else path[1:]
+        if not key:
+            try:
+                self._send(200, owner.bucket.listing(query), "application/xml", {})
+            except s3.BadListing as bad:
+                self._send(400, s3.error("InvalidArgument", str(bad)), "application/xml", {})
+            return
+        file = owner.bucket.file(key)
+        if file is None:
+            body = s3.error("NoSuchKey", "The specified key does not exist.", key)
+            self._send(404, body, "application/xml", {})
+            return
+        body, stat = file.read_bytes(), file.stat()
+        if owner.trouble.falsifies(path):
+            body = b"0" * 64 + body[64:]
+        changed = datetime.fromtimestamp(int(stat.st_mtime), UTC)
+        headers = {
+            "ETag": owner.bucket.etag(file, stat),
+            "Last-Modified": format_datetime(changed, usegmt=True),
+        }
+        cut = self.command == "GET" and owner.trouble.truncates(path)
+        self._send(200, body, "application/octet-stream", headers, cut=cut)
+
+    def _send(
+        self, status: int, body: bytes, kind: str, headers: dict[str, str], *, cut: bool = False
+    ) -> None:
+        self.send_response(status, HTTPStatus(status).phrase)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body[: len(body) // 2] if cut else body)
+        self.wfile.flush()
+        if cut:
+            self.close_connection = True
+
+
+def _inside(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(f"{folder}/")
+
+
+def _type(is_api: bool) -> str:  # a plain choice of two
+    return "application/json" if is_api else "application/xml"
