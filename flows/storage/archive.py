@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 from urllib.parse import quote, unquote_plus, urlsplit
@@ -77,16 +77,18 @@ def open_archive(
     """Open the archive at `address` without asking for anything yet.
 
     s3: for `s3://` addresses; None reads the buckets of `PUBLIC_BUCKETS` anonymously, and others
-        with the credentials of the AWS chain.
+        with the credentials of the AWS chain. The region of a public bucket need not be given.
     http: for `http(s)://` addresses; None makes a client of its own.
     listing: the address of the bucket that lists an `http(s)://` archive; None takes the one of
         `KNOWN_LISTINGS`, else the archive's own.
     Raises ValueError for an address of another kind.
     """
     if address.startswith("s3://"):
-        region = PUBLIC_BUCKETS.get(urlsplit(address).netloc)
-        if s3 is None and region is not None:
+        region = PUBLIC_BUCKETS.get(address.removeprefix("s3://").partition("/")[0])
+        if region is not None and s3 is None:
             s3 = S3Options(region=region, anonymous=True)
+        elif region is not None and s3 is not None and not (s3.endpoint_url or s3.region):
+            s3 = replace(s3, region=region)
         return open_store(address, s3)
     if address.startswith("file:"):
         return open_store(address)

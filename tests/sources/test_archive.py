@@ -291,10 +291,12 @@ def test_public_buckets_are_read_anonymously(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("flows.storage.archive.open_store", lambda _, s3: opened.append(s3))
     open_archive("s3://data.binance.vision/data", s3=None)
     open_archive("s3://our-mirror", s3=None)
+    open_archive("s3://data.binance.vision", s3=S3Options())
     open_archive("s3://data.binance.vision", s3=S3Options(endpoint_url="http://127.0.0.1:9"))
     assert opened == [
         S3Options(region="ap-northeast-1", anonymous=True),
         None,
+        S3Options(region="ap-northeast-1"),
         S3Options(endpoint_url="http://127.0.0.1:9"),
     ]
 
