@@ -1,0 +1,180 @@
+"""Contract maths, once for all venues: native amounts to canonical coins and US dollars.
+
+With q the native amount, m the contract size, k the base multiplier (canonical coins in one base
+unit of the symbol) and P the price of one base unit:
+
+    unit       margin    base units       US dollars
+    coin       any       q                q·P
+    contracts  linear    q·m              q·m·P
+    contracts  inverse   q·m ÷ P          q·m
+    usd        any       q ÷ P            q
+    coins are base units × k
+
+A value the venue gives itself stands in place of a product or quotient with a price: it was made
+with the venue's own price of that moment. The face value q·m of inverse contracts is exact and
+needs no such help. Prices per base unit are `quote`, which counts as US dollars at par.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from transforms.native import Unit
+from transforms.schemas.column import Margin, PriceSource
+
+NOT_REPORTED = "not reported by the venue"
+QUANTO = "quanto: needs the price of the settlement coin"
+NO_SNAPSHOT_PRICE = "no price beside the snapshot"
+NO_EVENT_PRICE = "no price in the message"
+
+PRICE_COLUMNS = ("price_open", "price_high", "price_low", "price_close")
+
+
+def _reject_unknown_units(rows: pl.DataFrame, amount: str, unit: str) -> None:
+    """An amount in no known unit is a mistake in a venue file, not in its data."""
+    odd = rows.filter(
+        pl.col(amount).is_not_null()
+        & ~pl.col(unit).is_in([u.value for u in Unit]).fill_null(value=False)
+    )
+    if odd.height:
+        name, symbol = odd.row(0, named=True)[unit], odd.row(0, named=True)["symbol"]
+        raise ValueError(f"{odd.height} rows count {amount} in {name!r}, such as those of {symbol}")
+
+
+def _coin_first(unit: str) -> pl.Expr:
+    """Whether the native amount counts coins, so that US dollars follow from the price."""
+    linear = pl.col("margin_type") == Margin.LINEAR.value
+    return (pl.col(unit) == Unit.COIN.value) | ((pl.col(unit) == Unit.CONTRACTS.value) & linear)
+
+
+def _per_unit(unit: str) -> pl.Expr:
+    """What one native unit holds: base units of the symbol, or US dollars of face value."""
+    return pl.when(pl.col(unit) == Unit.CONTRACTS.value).then("contract_size").otherwise(1.0)
+
+
+def _coin_and_usd(
+    amount: pl.Expr, unit: str, price: pl.Expr, value_coin: pl.Expr, value_usd: pl.Expr
+) -> tuple[pl.Expr, pl.Expr]:
+    """Canonical coins and US dollars of a one-sided native amount; NULL where one is unknown.
+
+    price, value_coin: per, and in, base units of the symbol.
+    """
+    usable_price = pl.when(price > 0).then(price)
+    native = amount * _per_unit(unit)
+    # The venue's own coin figure also survives a contract size that changed unseen.
+    base_units = (
+        pl.when(pl.col(unit) == Unit.CONTRACTS.value)
+        .then(pl.coalesce(value_coin, native))
+        .otherwise(native)
+    )
+    coin_first = _coin_first(unit)
+    coin = (
+        pl.when(coin_first)
+        .then(base_units)
+        .otherwise(pl.coalesce(value_coin, native / usable_price))
+    )
+    usd = (
+        pl.when(coin_first)
+        .then(pl.coalesce(value_usd, base_units * usable_price))
+        .otherwise(native)
+    )
+    # A quanto contract's exposure in coin and its dollars both hang on the XBT price of the
+    # moment, which is not beside the row. Until prices are joined (issue 3), only a dollar value
+    # the venue gives itself is known.
+    quanto = pl.col("margin_type") == Margin.QUANTO.value
+    reported = amount.is_not_null()
+    return (
+        pl.when(reported & ~quanto).then(coin * pl.col("base_multiplier")),
+        pl.when(reported).then(pl.when(quanto).then(value_usd).otherwise(usd)),
+    )
+
+
+def null_reason(native: str, coin: str, usd: str, without_price: str) -> pl.Expr:
+    """Why an amount is NULL, from the amounts themselves; NULL where both are known."""
+    return (
+        pl.when(pl.col(coin).is_not_null() & pl.col(usd).is_not_null())
+        .then(pl.lit(None, pl.String()))
+        .when(pl.col(native).is_null())
+        .then(pl.lit(NOT_REPORTED))
+        .when(pl.col("margin_type") == Margin.QUANTO.value)
+        .then(pl.lit(QUANTO))
+        .otherwise(pl.lit(without_price))
+    )
+
+
+OPEN_INTEREST_NULL_REASON = null_reason(
+    "open_interest_native", "open_interest_coin", "open_interest_usd", NO_SNAPSHOT_PRICE
+)
+LIQUIDATION_NULL_REASON = null_reason("amount_native", "amount_coin", "amount_usd", NO_EVENT_PRICE)
+
+
+def open_interest(rows: pl.DataFrame) -> pl.DataFrame:
+    """Adds one-sided coin and US-dollar open interest to identified native rows.
+
+    Where the venue counts both sides of a contract (`sides` 2), its amount and the values beside
+    it are halved; `open_interest_native` stays as reported.
+    """
+    _reject_unknown_units(rows, "amount", "unit")
+    sides = pl.col("sides").fill_null(1)
+    coin, usd = _coin_and_usd(
+        pl.col("amount") / sides,
+        "unit",
+        pl.col("price"),
+        pl.col("value_coin") / sides,
+        pl.col("value_usd") / sides,
+    )
+    return rows.with_columns(
+        pl.col("amount").alias("open_interest_native"),
+        coin.alias("open_interest_coin"),
+        usd.alias("open_interest_usd"),
+    ).with_columns(OPEN_INTEREST_NULL_REASON.alias("amount_null_reason"))
+
+
+def liquidations(rows: pl.DataFrame) -> pl.DataFrame:
+    """Adds coin and US-dollar amounts, at the row's own price, to identified native rows."""
+    _reject_unknown_units(rows, "amount", "unit")
+    unknown = pl.lit(None, pl.Float64())
+    coin, usd = _coin_and_usd(pl.col("amount"), "unit", pl.col("price"), unknown, unknown)
+    return rows.with_columns(
+        pl.col("amount").alias("amount_native"),
+        coin.alias("amount_coin"),
+        usd.alias("amount_usd"),
+    ).with_columns(LIQUIDATION_NULL_REASON.alias("amount_null_reason"))
+
+
+def prices(rows: pl.DataFrame) -> pl.DataFrame:
+    """Bars per canonical coin, with volumes in coin and US dollars, from identified native rows.
+
+    Where the venue gives a volume in one of the two only, and no value for the other, it is
+    valued at the bar's typical price (high + low + close) ÷ 3. What takers bought is converted
+    like the whole volume of its bar.
+    """
+    _reject_unknown_units(rows, "volume", "volume_unit")
+    typical = (pl.col("price_high") + pl.col("price_low") + pl.col("price_close")) / 3
+    coin, usd = _coin_and_usd(
+        pl.col("volume"),
+        "volume_unit",
+        typical,
+        pl.col("volume_value_coin"),
+        pl.col("volume_value_usd"),
+    )
+    # A premium is a fraction of the price, the same for one coin as for a thousand.
+    premium = pl.col("price_source") == PriceSource.PREMIUM.value
+    volume, taker = pl.col("volume"), pl.col("taker_buy_volume")
+    direct = taker * _per_unit("volume_unit") * pl.col("base_multiplier")
+    return (
+        rows.with_columns(coin.alias("volume_coin"), usd.alias("volume_usd"))
+        .with_columns(
+            pl.when(pl.col("volume_coin").is_null())
+            .then(pl.lit(None, pl.Float64()))
+            .when(_coin_first("volume_unit"))
+            .then(direct)
+            .when(volume > 0)
+            .then(pl.col("volume_coin") * (taker / volume))
+            .otherwise(taker)
+            .alias("taker_buy_volume_coin")
+        )
+        .with_columns(
+            pl.col(PRICE_COLUMNS) / pl.when(premium).then(1.0).otherwise("base_multiplier")
+        )
+    )

@@ -1,0 +1,336 @@
+"""Raw exports of one venue to normalised partitions: read, identify, convert, fold, account.
+
+Which UTC day a record belongs to is decided in `transforms.reading`. A window's result depends on
+no other days, with one exception: messages about one liquidation order may straddle midnight
+(`transforms.fold`). Give the files of the neighbouring days as well; what they hold for days
+outside the window is read, and left to its own window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import dataframely as dy
+import polars as pl
+
+from transforms import amounts
+from transforms.contracts import uphold
+from transforms.fold import ORIGIN, SAME_ORDER_WITHIN, Folded, fold, fold_liquidations
+from transforms.instruments import InstrumentBook, canonical, rules
+from transforms.payload import Payload
+from transforms.reading import INSTRUMENTS, LostRows, Reading, placed, read
+from transforms.schemas.normalised import (
+    DATASETS,
+    TIME_COLUMN,
+    Accounting,
+    Conflicts,
+    Quarantine,
+)
+from transforms.schemas.published import primary_key
+from transforms.venue import Venue
+
+_PARTITIONED = tuple(name for name in DATASETS if name != INSTRUMENTS)
+
+_VALUES: dict[str, tuple[str, ...]] = {
+    "funding_rates": ("funding_rate", "interval_hours_declared", "mark_price"),
+    "open_interest": ("open_interest_native", "open_interest_coin", "open_interest_usd"),
+    "positioning": (
+        "long_short_account_ratio",
+        "top_trader_account_ratio",
+        "top_trader_position_ratio",
+        "taker_buy_sell_ratio",
+    ),
+    "prices": (*amounts.PRICE_COLUMNS, "volume_coin", "volume_usd", "taker_buy_volume_coin"),
+    "instruments": (
+        "base_asset",
+        "quote_asset",
+        "settle_asset",
+        "margin_type",
+        "contract_kind",
+        "contract_size",
+        "base_multiplier",
+        "valid_from",
+        "valid_to",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """One dataset, venue and UTC day: what came of it, and what became of every record.
+
+    rows: in the dataset's schema, sorted by its key, so by symbol and time.
+    """
+
+    dataset: str
+    venue: str
+    date: date
+    rows: pl.DataFrame
+    quarantined: pl.DataFrame
+    conflicts: pl.DataFrame
+    accounting: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Normalised:
+    """Partitions by dataset and day, and what the parsers noted about files as a whole."""
+
+    partitions: list[Partition]
+    notes: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class InstrumentReading:
+    """A venue's instrument answers, and the records that could not be used."""
+
+    answers: pl.DataFrame
+    quarantined: pl.DataFrame
+
+
+def _native_basis(rows: pl.DataFrame) -> pl.DataFrame:
+    # Amounts as reported can be compared where they count the same thing the same way.
+    counted = pl.concat_str("unit", pl.col("sides").fill_null(1), separator="×")
+    return amounts.open_interest(rows).with_columns(counted.alias("basis"))
+
+
+_CONVERT: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
+    "funding_rates": lambda rows: rows,
+    "open_interest": _native_basis,
+    "liquidations": lambda rows: amounts.liquidations(rows).with_columns(
+        pl.lit(1, pl.Int64).alias("event_ordinal")
+    ),
+    "positioning": lambda rows: rows,
+    "prices": amounts.prices,
+}
+
+
+def _folded(dataset: str, rows: pl.DataFrame) -> Folded:
+    if dataset == "liquidations":
+        return fold_liquidations(rows)
+    key = primary_key(DATASETS[dataset])
+    if dataset != "open_interest":
+        return fold(rows, key, _VALUES[dataset])
+    # Series of several intervals share stamps; the finer one says more about what is due.
+    order = (*ORIGIN[:2], "sample_interval_minutes", *ORIGIN[2:])
+    folded = fold(rows, key, _VALUES[dataset], order, {"open_interest_native": "basis"})
+    reason = amounts.OPEN_INTEREST_NULL_REASON.alias("amount_null_reason")
+    return Folded(folded.rows.with_columns(reason), folded.duplicates, folded.conflicts)
+
+
+def _set_aside(
+    rows: pl.DataFrame, reason: pl.Expr, raw_text: pl.Expr | None = None
+) -> pl.DataFrame:
+    return rows.select(
+        "date",
+        "raw_key",
+        "raw_row",
+        reason.alias("reason"),
+        (pl.lit(None, pl.String()) if raw_text is None else raw_text).alias("raw_text"),
+    )
+
+
+def _by_day(frame: pl.DataFrame, schema: type[dy.Schema]) -> Callable[[date], pl.DataFrame]:
+    """Splits a frame once; the result gives each day's rows in the schema's columns, or none."""
+    columns = schema.column_names()
+    days = frame.select("date", *columns).partition_by(
+        "date", as_dict=True, include_key=False, maintain_order=True
+    )
+    empty = frame.select(columns).clear()
+    return lambda day: days.get((day,), empty)
+
+
+def _counts(rows: pl.DataFrame, name: str) -> pl.DataFrame:
+    return rows.group_by("date", "raw_key").agg(pl.len().cast(pl.Int64).alias(name))
+
+
+def _claimed(files: pl.DataFrame, dataset: str, first: date, last: date) -> pl.DataFrame:
+    """Days of the window that files claim: they are covered even if nothing happened."""
+    return (
+        files.filter(
+            pl.col("datasets").list.contains(dataset),
+            pl.col("first_date").is_not_null() & pl.col("last_date").is_not_null(),
+        )
+        .with_columns(pl.date_ranges("first_date", "last_date").alias("date"))
+        .select("date", "raw_key")
+        .explode("date", empty_as_null=False)
+        .filter(pl.col("date").is_between(first, last))
+    )
+
+
+def _account(
+    claimed: pl.DataFrame, outcomes: Mapping[str, pl.DataFrame], place: str
+) -> pl.DataFrame:
+    """Counts of records per day and raw file. Raises LostRows if they do not add up."""
+    by = ["date", "raw_key"]
+    counts = claimed.unique()
+    for name, rows in outcomes.items():
+        counts = counts.join(_counts(rows, name), on=by, how="full", coalesce=True)
+    counts = counts.with_columns(pl.col(*outcomes).fill_null(0)).sort(by)
+    lost = counts.filter(
+        pl.col("rows_read")
+        != pl.col("rows_kept") + pl.col("rows_duplicate") + pl.col("rows_quarantined")
+    )
+    if lost.height:
+        raise LostRows(f"{place}: {lost.row(0, named=True)} ({lost.height} such)")
+    return counts
+
+
+def _partitions(
+    venue: Venue,
+    dataset: str,
+    reading: Reading,
+    window: tuple[date, date],
+    answers: pl.DataFrame | None,
+) -> list[Partition]:
+    time = TIME_COLUMN[dataset]
+    within = pl.col("date").is_between(*window)
+    reach = SAME_ORDER_WITHIN if dataset == "liquidations" else timedelta(0)
+    opens = datetime.combine(window[0], datetime.min.time(), UTC) - reach
+    closes = datetime.combine(window[1] + timedelta(days=1), datetime.min.time(), UTC) + reach
+
+    rejected = placed(reading.rejected.filter(pl.col("dataset") == dataset), "at", reading.files)
+    rejected = rejected.filter(within)
+    claimed = _claimed(reading.files, dataset, *window)
+    near = placed(reading.rows[dataset], time, reading.files).filter(
+        within | (~pl.col("stray") & pl.col(time).is_between(opens, closes))
+    )
+    if near.is_empty() and rejected.is_empty() and claimed.is_empty():
+        return []
+    stray = near.filter("stray")
+    book = InstrumentBook.of(venue, answers, near["symbol"].drop_nulls().unique())
+    identified = book.identify(near.filter(~pl.col("stray")), time)
+    converted = _CONVERT[dataset](identified.rows).with_columns(pl.lit(venue.name).alias("venue"))
+    sound, faulty = uphold(dataset, converted)
+    folded = _folded(dataset, sound)
+
+    quarantined = pl.concat(
+        [
+            _set_aside(rejected, pl.col("reason"), pl.col("raw_text")),
+            _set_aside(
+                stray,
+                pl.when(pl.col(time).is_null())
+                .then(pl.lit("time is not known"))
+                .otherwise(
+                    pl.format("outside the days of the file: {}", pl.col(time).cast(pl.String))
+                ),
+            ),
+            _set_aside(
+                identified.unknown,
+                pl.format("unknown symbol {}", pl.col("symbol").fill_null("NULL")),
+            ),
+            _set_aside(faulty, pl.col("reason")),
+        ]
+    ).filter(within)
+    kept, duplicates = folded.rows.filter(within), folded.duplicates.filter(within)
+    records = pl.concat([frame.select("date", "raw_key") for frame in (near, rejected)])
+    accounting = _account(
+        claimed,
+        {
+            "rows_read": records.filter(within),
+            "rows_kept": kept,
+            "rows_duplicate": duplicates,
+            "rows_quarantined": quarantined,
+        },
+        f"{venue.name} {dataset}",
+    ).join(reading.files.select("raw_key", "symbol"), on="raw_key", maintain_order="left")
+
+    schema = DATASETS[dataset]
+    rows = kept.select("date", *schema.column_names()).sort(primary_key(schema))
+    schema.validate(rows.drop("date"))  # the key, which only now has to be unique
+    conflicts = folded.conflicts.rename({time: "at"}).with_columns(
+        pl.col("at").dt.date().alias("date")
+    )
+    common = [pl.lit(dataset).alias("dataset"), pl.lit(venue.name).alias("venue")]
+    split = [
+        _by_day(rows, schema),
+        _by_day(quarantined.sort("raw_key", "raw_row", "reason").with_columns(common), Quarantine),
+        _by_day(conflicts.filter(within).with_columns(common), Conflicts),
+        _by_day(accounting.with_columns(common), Accounting),
+    ]
+    return [
+        Partition(dataset, venue.name, day, *(found(day) for found in split))
+        for day in accounting["date"].unique().sort()
+    ]
+
+
+def survey(venue: Venue, payload: Payload) -> tuple[date, date] | None:
+    """First and last UTC day on which `normalise` accounts for this file; None if there is none.
+
+    Those are the days its path claims and the days of its records, instruments left out. A
+    caller that gives the file to the windows of all these days has each record counted once.
+    """
+    reading = read(venue, [payload])
+    claims = reading.files.select("first_date", "last_date").row(0)
+    days = [day for day in claims if day is not None]
+    rejected = reading.rejected.filter(pl.col("dataset") != INSTRUMENTS)
+    days += placed(rejected, "at", reading.files)["date"].unique().to_list()
+    for name in _PARTITIONED:
+        days += (
+            placed(reading.rows[name], TIME_COLUMN[name], reading.files)["date"].unique().to_list()
+        )
+    return (min(days), max(days)) if days else None
+
+
+def normalise(
+    venue: Venue,
+    payloads: Sequence[Payload],
+    first: date,
+    last: date,
+    book_answers: pl.DataFrame | None,
+) -> Normalised:
+    """The partitions of the UTC days `first` to `last` (inclusive) that these files cover.
+
+    A day is covered by a record that is accounted on it, or by a path that claims it: a file
+    without records makes an empty partition, which is a quiet day, not a missing one. Files may
+    come in any order, and facts stated more than once come out once.
+
+    book_answers: `InstrumentAnswers` rows, None where the venue gave none.
+
+    Raises BadPayload for a file no feed reads or whose parser cannot read it at all; LostRows
+    where records in and rows out do not add up.
+    """
+    reading = read(venue, payloads)
+    return Normalised(
+        [
+            partition
+            for dataset in _PARTITIONED
+            for partition in _partitions(venue, dataset, reading, (first, last), book_answers)
+        ],
+        reading.notes,
+    )
+
+
+def instrument_reading(venue: Venue, payloads: Sequence[Payload]) -> InstrumentReading:
+    """The instruments these files list, with canonical coins, sorted by symbol and moment.
+
+    Other datasets in the files are left to `normalise`. Raises as `normalise` does.
+    """
+    reading = read(venue, payloads)
+    rows = reading.rows[INSTRUMENTS]
+    rule = rules(venue, rows["symbol"].drop_nulls().unique())
+    named = canonical(rows, rule).with_columns(pl.lit(venue.name).alias("venue"))
+    sound, faulty = uphold(INSTRUMENTS, named)
+    schema = DATASETS[INSTRUMENTS]
+    folded = fold(sound, primary_key(schema), _VALUES[INSTRUMENTS])
+    rejected = reading.rejected.filter(pl.col("dataset") == INSTRUMENTS)
+    quarantined = pl.concat(
+        [
+            rejected.select("raw_key", "raw_row", "reason", "raw_text"),
+            faulty.select(
+                "raw_key", "raw_row", "reason", pl.lit(None, pl.String()).alias("raw_text")
+            ),
+        ]
+    ).with_columns(pl.lit(INSTRUMENTS).alias("dataset"), pl.lit(venue.name).alias("venue"))
+    return InstrumentReading(
+        schema.validate(folded.rows.select(schema.column_names()).sort(primary_key(schema))),
+        Quarantine.validate(
+            quarantined.select(Quarantine.column_names()).sort("raw_key", "raw_row", "reason")
+        ),
+    )
+
+
+def read_instruments(venue: Venue, payloads: Sequence[Payload]) -> pl.DataFrame:
+    """`instrument_reading` without the records that could not be used: `InstrumentAnswers`."""
+    return instrument_reading(venue, payloads).answers
