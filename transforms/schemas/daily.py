@@ -40,8 +40,8 @@ class FundingDaily(VenueDay):
     settlement_count = count("Settlements paid on this day", min=1)
     expected_settlement_count = count(
         "Settlements due, from the observed intervals",
-        null="cannot be known: first or last day of the instrument",
-        formula="settlement_count + settlements missing between observed ones",
+        null="cannot be known: first or last day of the instrument, or its interval may have changed",
+        formula="settlement_count + settlements that were due on this day and are missing",
     )
     interval_hours = number(
         "Interval of the last settlement of the day, as observed",
