@@ -62,8 +62,10 @@ def _raw_files(run: Run) -> pl.DataFrame:
         )
         .rename({"raw_key": "key"})
     )
-    rows = raw_shelf.history(run.ledger).join(datasets, on=["venue", "feed"]).join(
-        counts, on=["dataset", "key"], how="left"
+    rows = (
+        raw_shelf.history(run.ledger)
+        .join(datasets, on=["venue", "feed"])
+        .join(counts, on=["dataset", "key"], how="left")
     )
     notes = run.ledger.latest("notes", by=("raw_key", "name"))
     if notes is None:

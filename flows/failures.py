@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+import polars as pl
+
 
 class Exit(IntEnum):
     DONE = 0
@@ -15,8 +17,22 @@ class Exit(IntEnum):
 
 
 class InputUnavailable(RuntimeError):
-    """Something the run needs could not be had, or came damaged; nothing was published."""
+    """Something the run needs could not be had, or came damaged; nothing was published.
+
+    transient: asking again later may help.
+    """
+
+    def __init__(self, message: str, *, transient: bool = False) -> None:
+        super().__init__(message)
+        self.transient = transient
 
 
 class GateBlocked(RuntimeError):
-    """A critical expectation failed; readers keep the last good build."""
+    """A critical expectation failed; readers keep the last good build.
+
+    results: what every expectation said (schema ExpectationResults).
+    """
+
+    def __init__(self, message: str, results: pl.DataFrame) -> None:
+        super().__init__(message)
+        self.results = results

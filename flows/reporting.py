@@ -1,4 +1,4 @@
-"""What a run says while it works: progress bars when a person watches, structured logs otherwise."""
+"""What a run says while it works: progress bars to a person, structured logs to a machine."""
 
 from __future__ import annotations
 
@@ -72,13 +72,22 @@ class BarReporter:
             yield lambda: progress.advance(task)
 
 
+_current: Reporter = LoggingReporter()
+
+
+def current() -> Reporter:
+    """Who this process tells; `set_up` chooses."""
+    return _current
+
+
 def watched() -> bool:
     """Whether a person looks at standard error."""
     return sys.stderr.isatty()
 
 
-def set_up(*, verbose: bool = False) -> Reporter:
+def set_up(*, verbose: bool = False) -> None:
     """Configure logging for the command line and choose how progress is shown."""
+    global _current  # noqa: PLW0603 - one process, one terminal
     level = logging.DEBUG if verbose else logging.WARNING if watched() else logging.INFO
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer() if watched() else structlog.processors.JSONRenderer()
@@ -94,4 +103,4 @@ def set_up(*, verbose: bool = False) -> Reporter:
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
-    return BarReporter(Console(stderr=True)) if watched() else LoggingReporter()
+    _current = BarReporter(Console(stderr=True)) if watched() else LoggingReporter()

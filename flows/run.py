@@ -6,12 +6,12 @@ import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from flows.settings import Settings
+from flows.settings import ConfigError, Settings
 from flows.storage.ledger import Ledger
 from flows.storage.object_store import ObjectStore, open_store
 from transforms.venue import Venue, discover
@@ -66,10 +66,18 @@ class Run:
 
     @classmethod
     def begin(cls, settings: Settings, command: str, clock: Clock = utc_now) -> Run:
+        known = discover()
+        for number, source in enumerate(settings.sources):
+            if source.venue not in known:
+                raise ConfigError(
+                    f"sources.{number}.venue: {source.venue!r} is not a venue Perpmill knows "
+                    f"({', '.join(sorted(known))})"
+                )
+        if not settings.sources:
+            raise ConfigError("sources: none configured; see `perpmill config check`")
         now = clock()
         run_id = new_run_id(now)
         store = open_store(settings.lake, settings.s3.options())
-        known = discover()
         return cls(
             run_id=run_id,
             command=command,
@@ -88,3 +96,6 @@ class Days:
 
     first: date
     last: date
+
+    def each(self) -> list[date]:
+        return [self.first + timedelta(days=n) for n in range((self.last - self.first).days + 1)]

@@ -35,9 +35,7 @@ class S3Settings(BaseModel):
     region: str | None = None
 
     def options(self, *, anonymous: bool = False) -> S3Options:
-        return S3Options(
-            endpoint_url=self.endpoint_url, region=self.region, anonymous=anonymous
-        )
+        return S3Options(endpoint_url=self.endpoint_url, region=self.region, anonymous=anonymous)
 
 
 class SourceSettings(BaseModel):
@@ -95,9 +93,14 @@ class Settings(BaseSettings):
     batch_days: int = Field(
         default=4, ge=1, le=366, description="days normalised at a time; bounds memory"
     )
+    ingest_retries: int = Field(
+        default=2, ge=0, le=20, description="times an ingest is tried again if a source was down"
+    )
+    ingest_retry_seconds: float = Field(default=60, ge=0)
     fetch_concurrency: int = Field(default=16, ge=1, le=128)
     cache: Path = Field(
-        default=Path(".perpmill-cache"), description="where builds of an S3 lake are kept for reading"
+        default=Path(".perpmill-cache"),
+        description="where builds of an S3 lake are kept for reading",
     )
 
     @field_validator("lake")
@@ -105,10 +108,18 @@ class Settings(BaseSettings):
     def _lake_scheme(cls, address: str) -> str:
         return _with_scheme(address, ("s3://", "file:")) or address
 
+    def only(self, venue: str) -> Settings:
+        """The same with the sources of one venue. Raises ConfigError if it has none."""
+        sources = [source for source in self.sources if source.venue == venue]
+        if not sources:
+            known = ", ".join(sorted({s.venue for s in self.sources})) or "none"
+            raise ConfigError(f"no source of venue {venue!r} is configured (configured: {known})")
+        return self.model_copy(update={"sources": sources})
+
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic's signature
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
@@ -151,9 +162,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         return f"file:{(folder / address.removeprefix('file:')).resolve()}"
 
     sources = [
-        source.model_copy(
-            update={"archive": anchor(source.archive), "dumps": anchor(source.dumps)}
-        )
+        source.model_copy(update={"archive": anchor(source.archive), "dumps": anchor(source.dumps)})
         for source in settings.sources
     ]
     return settings.model_copy(

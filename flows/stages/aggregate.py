@@ -18,7 +18,7 @@ from flows.reporting import Reporter, log
 from flows.run import Run, transforms_digest
 from flows.storage.partitions import Layer, PartitionRecord, fingerprint
 from transforms.daily.catalogue import DAILY
-from transforms.daily.coverage import LOOKBACK_DAYS, coverage_daily, presence
+from transforms.daily.coverage import COVERAGE_LOOKBACK_DAYS, coverage_daily, presence
 from transforms.daily.table import DailyTable, Inputs
 from transforms.regimes import regime_table
 from transforms.schemas.normalised import DATASETS, Accounting
@@ -50,9 +50,7 @@ class _Normalised:
 
     @staticmethod
     def _between(frame: pl.DataFrame, dataset: str, first: date, last: date) -> pl.DataFrame:
-        return frame.filter(
-            (pl.col("name") == dataset) & pl.col("date").is_between(first, last)
-        )
+        return frame.filter((pl.col("name") == dataset) & pl.col("date").is_between(first, last))
 
 
 def aggregate_days(run: Run, days: Sequence[date], reporter: Reporter) -> None:
@@ -62,9 +60,7 @@ def aggregate_days(run: Run, days: Sequence[date], reporter: Reporter) -> None:
         _aggregate_venue(run, venue, sorted(days), reporter)
 
 
-def _aggregate_venue(
-    run: Run, venue: Venue, days: list[date], reporter: Reporter
-) -> None:
+def _aggregate_venue(run: Run, venue: Venue, days: list[date], reporter: Reporter) -> None:
     instruments = venue_instruments(run, venue)
     instruments_mark = fingerprint(instruments.write_csv())
     layer = Layer(run.store, run.ledger, "daily")
@@ -161,9 +157,8 @@ def _cover(
     candidates: list[date],
     held: dict[tuple[str, date], str],
 ) -> None:
-    lookback = LOOKBACK_DAYS * DAY
+    lookback = COVERAGE_LOOKBACK_DAYS * DAY
     datasets = sorted({table.dataset for table in DAILY})
-    supported = {dataset for feed in venue.feeds for dataset in feed.datasets}
     marks = {
         day: fingerprint(
             transforms_digest(),
@@ -180,20 +175,17 @@ def _cover(
             keys = normalised.keys(dataset, first - lookback, last)
             with rows_layer.scan(keys, dict(DATASETS[dataset].create_empty().schema)) as rows:
                 seen.append(presence(rows, dataset))
-        accounting = pl.concat(
-            _accounting(run, normalised, dataset, first, last) for dataset in datasets
-        )
-        rows = coverage_daily(
+        files = [_accounting(run, normalised, d, first - lookback, last) for d in datasets]
+        coverage = coverage_daily(
             pl.concat(seen),
             first,
             last,
             venue=venue.name,
-            datasets=datasets,
-            supported=supported,
-            accounting=accounting,
+            datasets={dataset for feed in venue.feeds for dataset in feed.datasets},
             instruments=instruments,
+            accounting=pl.concat(files),
         )
-        _write(layer, venue, "coverage_daily", rows, first, last, marks)
+        _write(layer, venue, "coverage_daily", coverage, first, last, marks)
 
 
 def _write(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from expectations.gate import Audit, audit, summary
+
 from flows.failures import GateBlocked
 from flows.reporting import log
 from flows.run import Run
@@ -32,6 +33,7 @@ def audit_candidate(run: Run, candidate: Candidate) -> Audit:
     if verdict.verdict is Verdict.BLOCKED:
         raise GateBlocked(
             f"The gate blocked run {candidate.run_id}: readers keep the last good build.\n"
-            f"{summary(verdict)}"
+            f"{summary(verdict)}",
+            verdict.results,
         )
     return verdict

@@ -53,9 +53,7 @@ def normalise_days(run: Run, days: Sequence[date], reporter: Reporter) -> list[d
     return sorted(changed)
 
 
-def _normalise_venue(
-    run: Run, venue: Venue, days: list[date], reporter: Reporter
-) -> set[date]:
+def _normalise_venue(run: Run, venue: Venue, days: list[date], reporter: Reporter) -> set[date]:
     files = raw_shelf.current(run.ledger, venue.name)
     answers = instrument_answers(run, venue)
     touches = _touches(files, venue, days)
@@ -171,9 +169,9 @@ def _normalise_batch(
 ) -> None:
     due = {key: mark for key, mark in stale.items() if key[1] in batch}
     datasets = sorted({dataset for dataset, _ in due})
-    keys = touches.frame.filter(
-        pl.col("date").is_in(batch) & pl.col("dataset").is_in(datasets)
-    )["key"].unique()
+    keys = touches.frame.filter(pl.col("date").is_in(batch) & pl.col("dataset").is_in(datasets))[
+        "key"
+    ].unique()
     rows = files.filter(pl.col("key").is_in(keys.implode())).iter_rows(named=True)
     with ThreadPoolExecutor(run.settings.fetch_concurrency) as pool:
         payloads = list(pool.map(lambda row: raw_shelf.load(run.store, row), rows))
@@ -211,9 +209,7 @@ def _write(
         ):
             # An empty one is written only where it has to replace one that is not.
             if frame.height or (dataset, venue.name, day) in held[name]:
-                records[name].append(
-                    layers[name].write(dataset, venue.name, day, frame, mark)
-                )
+                records[name].append(layers[name].write(dataset, venue.name, day, frame, mark))
         if partition.quarantined.height:
             log.warning(
                 "records set aside",

@@ -10,7 +10,7 @@ from flows.failures import GateBlocked
 from flows.reporting import log
 from flows.run import Run
 from flows.storage.builds import Builds, Candidate, NoCandidate
-from flows.storage.publication import Pointer, Publication
+from flows.storage.publication import Pointer, Publication, build_key
 from flows.storage.warehouse import seal
 from transforms.schemas.evidence import Runs, Severity, Verdict
 
@@ -32,7 +32,9 @@ def publish_candidate(run: Run, candidate: Candidate) -> Pointer:
     results = builds.audit(candidate.run_id)
     verdict = verdict_of(results)
     if verdict is Verdict.BLOCKED:
-        raise GateBlocked(f"the gate blocked run {candidate.run_id}; it cannot be published")
+        raise GateBlocked(
+            f"the gate blocked run {candidate.run_id}; it cannot be published", results
+        )
     now = run.clock()
     sha256 = seal(
         builds.fetch(candidate.run_id, "candidate.duckdb"),
@@ -43,7 +45,7 @@ def publish_candidate(run: Run, candidate: Candidate) -> Pointer:
     size = builds.workplace(candidate.run_id, "perpmill.duckdb").stat().st_size
     builds.keep(candidate.run_id, "perpmill.duckdb")
     swapped = publication.publish(
-        candidate.run_id, builds.key(candidate.run_id), sha256=sha256, size=size, now=now
+        candidate.run_id, build_key(candidate.run_id), sha256=sha256, size=size, now=now
     )
     builds.discard_candidate(candidate.run_id)
     log.info("published", run_id=candidate.run_id, sha256=sha256, verdict=verdict.value)

@@ -59,7 +59,7 @@ class Builds:
         self._cache = cache
 
     @staticmethod
-    def key(run_id: str, name: str = "perpmill.duckdb") -> str:
+    def key(run_id: str, name: str) -> str:
         return f"builds/{run_id}/{name}"
 
     def workplace(self, run_id: str, name: str) -> Path:
@@ -92,9 +92,13 @@ class Builds:
     def candidate(self, run_id: str | None = None) -> Candidate:
         """The candidate of a run, or the newest one. Raises NoCandidate."""
         if run_id is None:
-            names = [e.key for e in self._store.entries("builds/") if e.key.endswith("/candidate.json")]
+            names = [
+                e.key for e in self._store.entries("builds/") if e.key.endswith("/candidate.json")
+            ]
             if not names:
-                raise NoCandidate("no build waits to be audited or published; run a transform first")
+                raise NoCandidate(
+                    "no build waits to be audited or published; run a transform first"
+                )
             key = max(names)
         else:
             key = self.key(run_id, "candidate.json")
@@ -102,11 +106,16 @@ class Builds:
             said = json.loads(self._store.get(key))
         except ObjectNotFound as error:
             raise NoCandidate(f"run {run_id} left no candidate build") from error
-        days = ("first", "last", "first_changed", "last_changed")
         return Candidate(
-            **{k: v for k, v in said.items() if k not in (*days, "started_at")},
-            **{k: date.fromisoformat(said[k]) for k in days},
+            run_id=said["run_id"],
+            command=said["command"],
+            code_version=said["code_version"],
             started_at=datetime.fromisoformat(said["started_at"]),
+            first=date.fromisoformat(said["first"]),
+            last=date.fromisoformat(said["last"]),
+            first_changed=date.fromisoformat(said["first_changed"]),
+            last_changed=date.fromisoformat(said["last_changed"]),
+            based_on=said["based_on"],
         )
 
     def contents(self, run_id: str) -> pl.DataFrame | None:

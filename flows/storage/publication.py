@@ -131,9 +131,9 @@ class Publication:
         if current is None:
             raise NoSuchBuild(f"{self._store.address}: nothing has been published")
         target = run_id if run_id is not None else current.previous
-        past = {pointer.run_id: pointer for pointer in (*self.history(), current)}
-        if target is None or target not in past or not self._is_there(past[target]):
-            there = [name for name, pointer in past.items() if self._is_there(pointer)]
+        past = self._last_published(target, current) if target is not None else None
+        if past is None or not self._is_there(past):
+            there = dict.fromkeys(p.run_id for p in self.history() if self._is_there(p))
             raise NoSuchBuild(
                 f"{self._store.address}: cannot go back to"
                 f" {target or f'before {current.run_id}, the first run'};"
@@ -142,7 +142,7 @@ class Publication:
         if target == current.run_id:
             self._settle(current)
             return current
-        pointer = replace(past[target], published_at=_utc(now))
+        pointer = replace(past, published_at=_utc(now))
         self._swap(pointer, current, etag)
         return pointer
 
@@ -223,6 +223,18 @@ class Publication:
         key = f"{HISTORY}{pointer.published_at:%Y%m%dT%H%M%S.%fZ}-{pointer.run_id}.json"
         with contextlib.suppress(PreconditionFailed):  # it is there
             self._store.put(key, pointer.to_json().encode(), if_absent=True)
+
+    def _last_published(self, run_id: str, current: Pointer) -> Pointer | None:
+        if run_id == current.run_id:
+            return current
+        # By name, so that years of history are not fetched to find one entry. The stamp before
+        # the run id has no dash.
+        keys = [
+            info.key
+            for info in self._store.entries(HISTORY)
+            if info.key.removeprefix(HISTORY).partition("-")[2] == f"{run_id}.json"
+        ]
+        return self._parsed(keys[-1]) if keys else None
 
     def _is_there(self, pointer: Pointer) -> bool:
         info = self._store.head(pointer.build)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
 import polars as pl
@@ -12,15 +11,15 @@ import polars as pl
 from flows.reporting import Reporter
 from flows.run import Days, Run
 from flows.settings import SourceSettings
-from flows.stages.ingest.outcome import Outcome, set_aside, wanted
+from flows.stages.ingest.outcome import Outcome, Problem, set_aside, wanted
 from flows.storage import raw_shelf
 from flows.storage.api import ApiSource, Received
-from flows.storage.http import HttpError
+from flows.storage.http import HttpError, Unavailable
 from transforms.normalise import read_instruments, survey
 from transforms.payload import BadPayload, Payload
 from transforms.schemas.column import SourceKind
 from transforms.schemas.evidence import ChecksumVerdict
-from transforms.venue import Feed, Window
+from transforms.venue import Feed, Request, Window
 
 DAY = timedelta(days=1)
 
@@ -62,7 +61,7 @@ def missing_days(
     wanting: dict[tuple[date, date], list[str]] = defaultdict(list)
     for symbol in symbols:
         start: date | None = None
-        for day in _each(days):
+        for day in days.each():
             if day in covered.get(symbol, ()):
                 if start is not None:
                     wanting[start, day - DAY].append(symbol)
@@ -72,11 +71,6 @@ def missing_days(
         if start is not None:
             wanting[start, days.last].append(symbol)
     return [(Days(*window), tuple(names)) for window, names in sorted(wanting.items())]
-
-
-def _each(days: Days) -> Iterator[date]:
-    for offset in range((days.last - days.first).days + 1):
-        yield days.first + offset * DAY
 
 
 def _coverage(run: Run, venue_name: str, feed: Feed) -> dict[str, set[date]]:
@@ -95,7 +89,7 @@ def _coverage(run: Run, venue_name: str, feed: Feed) -> dict[str, set[date]]:
     )
     covered: dict[str, set[date]] = defaultdict(set)
     for symbol, first, last in files.select("symbol", "first_date", "last_date").iter_rows():
-        covered[symbol].update(_each(Days(first, last)))
+        covered[symbol].update(Days(first, last).each())
     return covered
 
 
@@ -138,16 +132,24 @@ def _ask(
         for window, symbols in gaps
         for request in feed.requests(Window(window.first, window.last, symbols, now))
     ]
+
+    def refused(request: Request, error: Exception) -> None:
+        """One question the venue declines does not keep the others from being asked."""
+        problem = f"{source.venue} {feed.name}: {request.path}: {error}"
+        outcome.problems.append(Problem(problem, transient=False))
+
     with reporter.steps(f"ask {source.venue} {feed.name}", len(requests)) as advance:
         try:
-            for received in api.ask(feed, requests, concurrency=run.settings.fetch_concurrency):
+            for received in api.ask(
+                feed, requests, concurrency=run.settings.fetch_concurrency, refused=refused
+            ):
                 advance()
                 try:
                     outcome.fetched.append(_shelve(run, source.venue, feed, received))
                 except BadPayload as error:
-                    outcome.problems.append(str(error))
+                    outcome.problems.append(Problem(str(error), transient=False))
         except HttpError as error:
-            outcome.problems.append(str(error))
+            outcome.problems.append(Problem(str(error), isinstance(error, Unavailable)))
         finally:
             raw_shelf.record(run.ledger, outcome.fetched)
     return outcome
@@ -164,8 +166,7 @@ def _shelve(run: Run, venue_name: str, feed: Feed, received: Received) -> raw_sh
     try:
         survey(venue, payload)
     except BadPayload:
-        sha256 = hashlib.sha256(received.content).hexdigest()
-        set_aside(run.store, venue_name, "api", received.path, received.content, sha256)
+        set_aside(run.store, venue_name, SourceKind.API, received.path, received.content)
         raise
     return raw_shelf.shelve(
         run.store,

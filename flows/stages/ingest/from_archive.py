@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from flows.reporting import Reporter
 from flows.run import Days, Run
 from flows.settings import SourceSettings
-from flows.stages.ingest.outcome import Outcome, set_aside, wanted
+from flows.stages.ingest.outcome import Outcome, Problem, set_aside, wanted
 from flows.storage import raw_shelf
 from flows.storage.archive import Archive
 from flows.storage.object_store import ObjectInfo, ObjectNotFound, StoreUnavailable
@@ -57,22 +57,24 @@ def ingest_archive(
             if row["source"] == SourceKind.ARCHIVE.value
         }
         news = [
-            item for item in listed if held.get(item.entry.key) != (item.entry.etag, item.entry.size)
+            item
+            for item in listed
+            if held.get(item.entry.key) != (item.entry.etag, item.entry.size)
         ]
         outcome.unchanged = len(listed) - len(news)
         with reporter.steps(f"fetch {venue.name} archive", len(news)) as advance:
 
-            def fetch(item: _Wanted) -> raw_shelf.RawRecord | str:
+            def fetch(item: _Wanted) -> raw_shelf.RawRecord | Problem:
                 try:
                     return _fetch(run, venue, archive, item)
                 except (ChecksumMismatch, BadPayload, ObjectNotFound, StoreUnavailable) as error:
-                    return str(error)
+                    return Problem(str(error), transient=isinstance(error, StoreUnavailable))
                 finally:
                     advance()
 
             results = list(pool.map(fetch, news))
     outcome.fetched = [r for r in results if isinstance(r, raw_shelf.RawRecord)]
-    outcome.problems = [r for r in results if isinstance(r, str)]
+    outcome.problems = [r for r in results if isinstance(r, Problem)]
     raw_shelf.record(run.ledger, outcome.fetched)
     return outcome
 
@@ -142,8 +144,7 @@ def _fetch(run: Run, venue: Venue, archive: Archive, item: _Wanted) -> raw_shelf
     try:
         unpack(payload)
     except BadPayload:
-        sha256 = hashlib.sha256(content).hexdigest()
-        set_aside(run.store, venue.name, SourceKind.ARCHIVE.value, path, content, sha256)
+        set_aside(run.store, venue.name, SourceKind.ARCHIVE, path, content)
         raise
     return raw_shelf.shelve(
         run.store,
@@ -178,7 +179,7 @@ def _verified(
             return content, ChecksumVerdict.MATCH
         if attempt == 1:
             content = archive.get(path)
-    key = set_aside(run.store, venue.name, SourceKind.ARCHIVE.value, path, content, found)
+    key = set_aside(run.store, venue.name, SourceKind.ARCHIVE, path, content)
     raise ChecksumMismatch(
         f"{venue.name}: {path}: SHA-256 is {found[:12]}…, the venue's checksum file says "
         f"{expected[:12]}…; the bytes were set aside as {key}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
@@ -10,7 +9,7 @@ from datetime import date
 from flows.reporting import Reporter
 from flows.run import Run
 from flows.settings import SourceSettings
-from flows.stages.ingest.outcome import Outcome, set_aside, wanted
+from flows.stages.ingest.outcome import Outcome, Problem, set_aside, wanted
 from flows.storage import raw_shelf
 from flows.storage.archive import Archive
 from flows.storage.object_store import ObjectInfo, ObjectNotFound, StoreUnavailable
@@ -21,9 +20,7 @@ from transforms.schemas.evidence import ChecksumVerdict
 from transforms.venue import Feed
 
 
-def ingest_dumps(
-    run: Run, source: SourceSettings, dumps: Archive, reporter: Reporter
-) -> Outcome:
+def ingest_dumps(run: Run, source: SourceSettings, dumps: Archive, reporter: Reporter) -> Outcome:
     """Bring home every file of a dump that a feed of the venue reads and that is not held.
 
     A dump's paths rarely claim days, so all of it is looked at; a file held already and unchanged
@@ -48,17 +45,16 @@ def ingest_dumps(
         else:
             news.append((*match, entry))
 
-    def fetch(item: tuple[Feed, Facts, ObjectInfo]) -> raw_shelf.RawRecord | str:
+    def fetch(item: tuple[Feed, Facts, ObjectInfo]) -> raw_shelf.RawRecord | Problem:
         feed, facts, entry = item
         try:
             content = dumps.get(entry.key)
-            sha256 = hashlib.sha256(content).hexdigest()
             fetched_at = run.clock()
             payload = Payload("", entry.key, content, SourceKind.DUMP, facts, fetched_at)
             try:
                 facts = _with_days(facts, survey(venue, payload))
             except BadPayload:
-                set_aside(run.store, venue.name, "dump", entry.key, content, sha256)
+                set_aside(run.store, venue.name, SourceKind.DUMP, entry.key, content)
                 raise
             return raw_shelf.shelve(
                 run.store,
@@ -74,7 +70,7 @@ def ingest_dumps(
                 facts=facts,
             )
         except (BadPayload, ObjectNotFound, StoreUnavailable) as error:
-            return str(error)
+            return Problem(str(error), transient=isinstance(error, StoreUnavailable))
 
     with (
         ThreadPoolExecutor(run.settings.fetch_concurrency) as pool,
@@ -82,7 +78,7 @@ def ingest_dumps(
     ):
         for result in pool.map(fetch, news):
             advance()
-            if isinstance(result, str):
+            if isinstance(result, Problem):
                 outcome.problems.append(result)
             else:
                 outcome.fetched.append(result)

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from flows.failures import InputUnavailable
 from flows.storage.object_store import ObjectStore
 from flows.storage.raw_shelf import RawRecord
+from transforms.schemas.column import SourceKind
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that could not be had. transient: asking again later may help."""
+
+    text: str
+    transient: bool
 
 
 @dataclass
@@ -21,7 +31,7 @@ class Outcome:
     fetched: list[RawRecord] = field(default_factory=list)
     unchanged: int = 0
     ignored: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
 
     def add(self, other: Outcome) -> None:
         self.fetched += other.fetched
@@ -32,11 +42,14 @@ class Outcome:
     def require_whole(self) -> None:
         """Raise InputUnavailable if anything is wanting; what did arrive is kept."""
         if self.problems:
-            shown = "\n".join(f"  {problem}" for problem in sorted(self.problems)[:20])
+            texts = sorted(problem.text for problem in self.problems)
+            shown = "\n".join(f"  {text}" for text in texts[:20])
             more = len(self.problems) - 20
             raise InputUnavailable(
-                f"{len(self.problems)} raw file(s) could not be had; nothing was published:\n{shown}"
-                + (f"\n  and {more} more" if more > 0 else "")
+                f"{len(self.problems)} raw file(s) could not be had; nothing was published:\n"
+                + shown
+                + (f"\n  and {more} more" if more > 0 else ""),
+                transient=any(problem.transient for problem in self.problems),
             )
 
 
@@ -45,10 +58,9 @@ def wanted(symbol: str | None, patterns: list[str]) -> bool:
     return symbol is None or any(fnmatchcase(symbol, pattern) for pattern in patterns)
 
 
-def set_aside(
-    store: ObjectStore, venue: str, source: str, path: str, content: bytes, sha256: str
-) -> str:
+def set_aside(store: ObjectStore, venue: str, source: SourceKind, path: str, content: bytes) -> str:
     """Keep bytes that may not be used, for whoever has to find out why; returns their key."""
-    key = f"rejected/{venue}/{source}/{path}@{sha256[:12]}"
+    sha256 = hashlib.sha256(content).hexdigest()
+    key = f"rejected/{venue}/{source.value}/{path}@{sha256[:12]}"
     store.put(key, content)
     return key

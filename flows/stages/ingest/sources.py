@@ -8,7 +8,7 @@ from flows.settings import SourceSettings
 from flows.stages.ingest.from_api import ingest_api
 from flows.stages.ingest.from_archive import ingest_archive, symbol_folders
 from flows.stages.ingest.from_dumps import ingest_dumps
-from flows.stages.ingest.outcome import Outcome
+from flows.stages.ingest.outcome import Outcome, Problem
 from flows.storage.api import ApiSource
 from flows.storage.archive import Archive, open_archive
 from flows.storage.http import HttpClient
@@ -24,7 +24,7 @@ def ingest(run: Run, days: Days, reporter: Reporter) -> Outcome:
             try:
                 outcome.add(_ingest_source(run, source, days, http, reporter))
             except StoreUnavailable as error:
-                outcome.problems.append(f"{source.venue}: {error}")
+                outcome.problems.append(Problem(f"{source.venue}: {error}", transient=True))
     for path in outcome.ignored[:20]:
         log.warning("no feed reads this file", path=path)
     log.info(
@@ -49,10 +49,12 @@ def _ingest_source(
             s3=source.archive_s3.options(anonymous=not source.archive_signed),
             http=http,
         )
+        archive.check()
         outcome.add(ingest_archive(run, source, archive, days, reporter))
         archive_symbols = _symbols(run, source, archive)
     if source.dumps is not None:
         dumps = open_archive(source.dumps, s3=run.settings.s3.options(), http=http)
+        dumps.check()
         outcome.add(ingest_dumps(run, source, dumps, reporter))
     if source.api is not None:
         api = ApiSource(run.venues[source.venue], source.api, http, run.clock)

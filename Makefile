@@ -1,0 +1,81 @@
+# Everything happens in .venv; nothing outside the project is touched.
+# Needs: make, Python 3.11 or newer, a package index.
+
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
+	"$$p" -c 'import sys; raise SystemExit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+# uv does not read pip's configuration; hand it the index pip would use, if one is configured.
+INDEX = $(or $(PIP_INDEX_URL),$(shell $(BIN)/pip config get global.index-url 2>/dev/null))
+UV = $(if $(INDEX),UV_DEFAULT_INDEX="$(INDEX)") UV_LINK_MODE=copy $(BIN)/uv
+LAKE ?= demo
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check fmt lint types contracts bench docs lock clean
+
+help: ## show this
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.venv/.uv: requirements/uv.lock
+	@test -n "$(PYTHON)" || { echo "Perpmill needs Python 3.11 or newer" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.lock
+	@touch $@
+
+# uv is fast; where it cannot reach the index but pip can, pip installs the same lock.
+define install_lock
+	@echo "installing $(1) into .venv"
+	@$(UV) pip install --quiet --require-hashes --python $(BIN)/python -r requirements/$(1) || \
+		$(BIN)/pip install --quiet --require-hashes -r requirements/$(1)
+	@$(UV) pip install --quiet --no-deps --no-build-isolation --offline --python $(BIN)/python -e .
+endef
+
+.venv/.run: .venv/.uv requirements/run.lock pyproject.toml
+	$(call install_lock,run.lock)
+	@touch $@
+
+.venv/.dev: .venv/.uv requirements/dev.lock pyproject.toml
+	$(call install_lock,dev.lock)
+	@touch .venv/.run $@
+
+install: .venv/.run ## make .venv with what Perpmill needs to run
+
+demo: .venv/.run ## simulate January 2021, mill it night by night, publish, and show it
+	@$(BIN)/python -m flows.demo $(LAKE)
+
+test: .venv/.dev ## lint, types, import contracts and all tests
+	@$(MAKE) --no-print-directory lint types contracts
+	@$(BIN)/pytest -n auto --dist loadgroup
+
+check: test ## the same as CI
+
+lint: .venv/.dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: .venv/.dev
+	@$(BIN)/mypy
+
+contracts: .venv/.dev
+	@$(BIN)/lint-imports --no-cache
+
+fmt: .venv/.dev ## format and fix what can be fixed
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: .venv/.run ## time the mill on this machine; prints a table
+	@$(BIN)/python -m benchmarks.mill
+
+docs: .venv/.run ## write the data dictionary from the schemas
+	@$(BIN)/python -m flows.dictionary docs/data-dictionary.md
+
+lock: .venv/.uv ## resolve the newest versions that work together
+	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--custom-compile-command 'make lock' --upgrade pyproject.toml --group build -o requirements/run.lock
+	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--custom-compile-command 'make lock' pyproject.toml --group build --group dev \
+		-c requirements/run.lock -o requirements/dev.lock
+	@echo 'uv' | $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --custom-compile-command 'make lock' - -o requirements/uv.lock
+
+clean: ## remove what make made
+	@rm -rf .venv demo .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info

@@ -1,0 +1,337 @@
+"""The command line: one verb each, no prompts; exit codes say how it ended (`flows.failures`).
+
+Imports stand inside the commands: Prefect, Polars and Great Expectations take seconds, and
+`perpmill sql` needs none of them.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from flows import reporting
+from flows import settings as configuration
+from flows.failures import Exit
+from flows.orchestration import quiet_prefect
+
+app = typer.Typer(
+    name="perpmill",
+    help="The nightly mill for crypto-derivatives data.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=True,
+)
+config_app = typer.Typer(help="The configuration.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
+
+out = Console()
+err = Console(stderr=True)
+
+Config = Annotated[
+    Path | None, typer.Option("--config", "-c", help="Configuration file [perpmill.toml].")
+]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more on standard error.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+
+
+class Scenario(StrEnum):
+    CALM = "calm"
+    LONG_SQUEEZE = "long-squeeze"
+    DELEVERAGING = "deleveraging"
+
+
+class Format(StrEnum):
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a day like 2021-01-17") from None
+
+
+Day = Annotated[date, typer.Option(parser=_day, metavar="YYYY-MM-DD")]
+OptionalDay = Annotated[date | None, typer.Option(parser=_day, metavar="YYYY-MM-DD")]
+
+
+@contextmanager
+def _told(*, verbose: bool = False) -> Iterator[None]:
+    """Turn the ways a command can end into a message and an exit code."""
+    from flows.failures import GateBlocked, InputUnavailable
+    from flows.reading import NothingPublished
+    from flows.storage.builds import NoCandidate
+    from flows.storage.object_store import StoreUnavailable
+    from flows.storage.publication import NoSuchBuild
+    from flows.storage.run_lock import LockHeld
+
+    reporting.set_up(verbose=verbose)
+    endings: dict[type[Exception], Exit] = {
+        configuration.ConfigError: Exit.USAGE,
+        NothingPublished: Exit.USAGE,
+        NoCandidate: Exit.USAGE,
+        NoSuchBuild: Exit.USAGE,
+        GateBlocked: Exit.BLOCKED,
+        InputUnavailable: Exit.INPUT_UNAVAILABLE,
+        StoreUnavailable: Exit.INPUT_UNAVAILABLE,
+        LockHeld: Exit.LOCKED,
+    }
+    try:
+        yield
+    except tuple(endings) as error:
+        err.print(str(error), style="red", highlight=False, markup=False)
+        code = next(code for kind, code in endings.items() if isinstance(error, kind))
+        raise typer.Exit(code) from error
+
+
+def _report(milled: Any, *, as_json: bool) -> None:
+    if as_json:
+        said = {
+            "run_id": milled.run_id,
+            "first": str(milled.days.first),
+            "last": str(milled.days.last),
+            "fetched": milled.fetched,
+            "verdict": milled.verdict,
+            "build": None if milled.pointer is None else milled.pointer.build,
+            "sha256": None if milled.pointer is None else milled.pointer.sha256,
+        }
+        out.print_json(json.dumps(said))
+    elif milled.pointer is None:
+        out.print(
+            f"{milled.days.first} … {milled.days.last}: nothing new; readers see what they saw"
+        )
+    else:
+        out.print(
+            f"{milled.days.first} … {milled.days.last}: published run {milled.run_id} "
+            f"({milled.verdict}, {milled.fetched} new raw files)"
+        )
+
+
+@app.command()
+def nightly(
+    date: OptionalDay = None,
+    config: Config = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Mill one UTC day (default: yesterday) and publish, with whatever arrived late."""
+    with _told(verbose=verbose):
+        configuration.load(config)
+        quiet_prefect()
+        from flows.nightly import nightly as flow
+
+        _report(flow(day=date, config=config), as_json=as_json)
+
+
+@app.command()
+def backfill(
+    start: Day,
+    end: Day,
+    venue: Annotated[str | None, typer.Option(help="Only this venue.")] = None,
+    only_missing: Annotated[
+        bool, typer.Option("--only-missing", help="Leave days alone that were milled before.")
+    ] = False,
+    config: Config = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Mill a range of UTC days (inclusive) and publish once; resumable."""
+    with _told(verbose=verbose):
+        configuration.load(config)
+        quiet_prefect()
+        from flows.backfill import backfill as flow
+
+        _report(flow(start, end, venue, only_missing, config), as_json=as_json)
+
+
+@app.command()
+def ingest(
+    start: Day, end: OptionalDay = None, config: Config = None, verbose: Verbose = False
+) -> None:
+    """Only fetch: raw exports of the days into the lake."""
+    with _told(verbose=verbose):
+        from flows.run import Days, Run
+        from flows.stages.ingest.sources import ingest as stage
+        from flows.storage.run_lock import run_lock
+
+        run = Run.begin(configuration.load(config), "ingest")
+        with run_lock(run.store, owner=f"ingest {run.run_id}"):
+            outcome = stage(run, Days(start, end or start), reporting.current())
+        out.print(f"{len(outcome.fetched)} new raw files, {outcome.unchanged} unchanged")
+
+
+@app.command()
+def transform(
+    start: Day, end: OptionalDay = None, config: Config = None, verbose: Verbose = False
+) -> None:
+    """Only compute: normalise and aggregate what is in the lake, and build a candidate."""
+    with _told(verbose=verbose):
+        from flows.run import Days, Run
+        from flows.stages.build import build_candidate
+        from flows.storage.run_lock import run_lock
+        from flows.transform import transform as stage
+
+        run = Run.begin(configuration.load(config), "transform")
+        days = Days(start, end or start)
+        with run_lock(run.store, owner=f"transform {run.run_id}"):
+            stage(run, days.each(), reporting.current())
+            candidate = build_candidate(run, days, reporting.current())
+        said = "nothing new" if candidate is None else f"candidate {candidate.run_id}"
+        out.print(f"{days.first} … {days.last}: {said}")
+
+
+@app.command()
+def audit(
+    run_id: Annotated[str | None, typer.Option("--run", help="Default: the newest.")] = None,
+    config: Config = None,
+    verbose: Verbose = False,
+) -> None:
+    """Only check: the gate's verdict on a candidate build."""
+    with _told(verbose=verbose):
+        from expectations.gate import summary
+        from flows.run import Run
+        from flows.stages.audit import audit_candidate
+        from flows.storage.builds import Builds
+
+        run = Run.begin(configuration.load(config), "audit")
+        candidate = Builds(run.store, run.settings.cache).candidate(run_id)
+        verdict = audit_candidate(run, candidate)
+        out.print(f"candidate {candidate.run_id}: {verdict.verdict}")
+        out.print(summary(verdict))
+
+
+@app.command()
+def publish(
+    run_id: Annotated[str | None, typer.Option("--run", help="Default: the newest.")] = None,
+    config: Config = None,
+    verbose: Verbose = False,
+) -> None:
+    """Only publish: make an audited candidate what readers see."""
+    with _told(verbose=verbose):
+        from flows.run import Run
+        from flows.stages.publish import publish_candidate
+        from flows.storage.builds import Builds
+        from flows.storage.run_lock import run_lock
+
+        run = Run.begin(configuration.load(config), "publish")
+        with run_lock(run.store, owner=f"publish {run.run_id}"):
+            candidate = Builds(run.store, run.settings.cache).candidate(run_id)
+            pointer = publish_candidate(run, candidate)
+        out.print(f"published run {pointer.run_id}")
+
+
+@app.command()
+def rollback(
+    run_id: Annotated[str | None, typer.Argument(metavar="[RUN]")] = None, config: Config = None
+) -> None:
+    """Let readers see an earlier build again (default: the one before)."""
+    with _told():
+        from flows.run import Run
+        from flows.storage.publication import Publication
+        from flows.storage.run_lock import run_lock
+
+        run = Run.begin(configuration.load(config), "rollback")
+        with run_lock(run.store, owner=f"rollback {run.run_id}"):
+            pointer = Publication(run.store).rollback(run_id, run.clock())
+        out.print(f"readers see run {pointer.run_id}")
+
+
+@app.command()
+def status(config: Config = None, as_json: AsJson = False) -> None:
+    """What is published, how fresh it is, what is missing, what the gate said."""
+    with _told():
+        from flows.status import render
+        from flows.status import status as gather
+
+        said = gather(configuration.load(config), datetime.now(UTC))
+        if as_json:
+            out.print_json(json.dumps(said, default=str))
+        else:
+            render(said, out)
+
+
+@app.command()
+def sql(
+    query: Annotated[str | None, typer.Argument(help="One SQL statement.")] = None,
+    file: Annotated[Path | None, typer.Option("--file", "-f", help="Read it from a file.")] = None,
+    form: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TABLE,
+    as_json: AsJson = False,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file.")] = None,
+    config: Config = None,
+) -> None:
+    """Read-only SQL on the published build."""
+    with _told():
+        from flows.query import QueryError, run_query
+
+        if (query is None) == (file is None):
+            raise typer.BadParameter("give either a statement or --file")
+        text = query if query is not None else Path(str(file)).read_text(encoding="utf-8")
+        chosen = Format.JSON if as_json else form
+        try:
+            run_query(configuration.load(config), text, chosen.value, output, out)
+        except QueryError as error:
+            err.print(str(error), style="red", highlight=False, markup=False)
+            raise typer.Exit(Exit.USAGE) from error
+
+
+@app.command()
+def simulate(
+    folder: Annotated[Path, typer.Argument(metavar="OUT", help="Where to write.")],
+    first: Day = date(2021, 1, 8),
+    last: Day = date(2021, 1, 17),
+    symbols: Annotated[int, typer.Option(min=1, help="How many instruments.")] = 12,
+    seed: int = 17,
+    scenario: Scenario = Scenario.CALM,
+    quirks: Annotated[bool, typer.Option(help="With the oddities of the real files.")] = True,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Afterwards answer as the venue's bucket and API.")
+    ] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535)] = 8017,
+) -> None:
+    """Write simulated exports in the venues' exact raw format; optionally serve them."""
+    with _told():
+        from simulator.simulate import Plan
+        from simulator.simulate import simulate as write
+
+        if last < first:
+            raise typer.BadParameter("--last is before --first")
+        plan = Plan(
+            first=first,
+            last=last,
+            symbols=symbols,
+            seed=seed,
+            scenario=scenario.value,
+            quirks=quirks,
+        )
+        summary = write(plan, folder)
+        out.print(f"{folder}: {summary.files} files, {summary.bytes / 1e6:.1f} MB")
+        if serve:
+            from simulator.serve import serve_forever
+
+            serve_forever(folder, port=port)
+
+
+@config_app.command("check")
+def config_check(config: Config = None) -> None:
+    """Validate the configuration and reach for everything it names."""
+    with _told():
+        from flows.config_check import check
+
+        sys.exit(check(configuration.load(config), out))
+
+
+def main() -> None:
+    """Entry point of the `perpmill` command."""
+    app()

@@ -1,0 +1,59 @@
+"""`perpmill config check`: every key valid, every address reachable."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from flows.failures import Exit
+from flows.run import Run
+from flows.settings import Settings
+from flows.storage.archive import open_archive
+from flows.storage.http import HttpClient, HttpError
+from flows.storage.object_store import StoreUnavailable
+
+
+def check(settings: Settings, console: Console) -> Exit:
+    """Print one line per address; INPUT_UNAVAILABLE if any cannot be reached.
+
+    Raises ConfigError for what is wrong in the file itself.
+    """
+    run = Run.begin(settings, "config check")
+    problems = 0
+
+    def say(name: str, address: str, problem: Exception | None) -> None:
+        nonlocal problems
+        problems += problem is not None
+        verdict = "ok" if problem is None else str(problem)
+        console.print(f"{name:<24} {address}  {verdict}", markup=False, highlight=False)
+
+    say("lake", settings.lake, _writable(run))
+    with HttpClient() as http:
+        for source in settings.sources:
+            signed = source.archive_s3.options(anonymous=not source.archive_signed)
+            for kind, address, options in (
+                ("archive", source.archive, signed),
+                ("dumps", source.dumps, settings.s3.options()),
+            ):
+                if address is None:
+                    continue
+                try:
+                    open_archive(address, s3=options, http=http).check()
+                    problem: Exception | None = None
+                except (StoreUnavailable, HttpError) as error:
+                    problem = error
+                say(f"{source.venue} {kind}", address, problem)
+            if source.api is not None:
+                say(f"{source.venue} api", source.api, None)
+            if source.archive is source.api is source.dumps is None:
+                say(source.venue, "", ValueError("names no archive, api or dumps"))
+    return Exit.INPUT_UNAVAILABLE if problems else Exit.DONE
+
+
+def _writable(run: Run) -> Exception | None:
+    key = f"probe/{run.run_id}"
+    try:
+        run.store.put(key, b"perpmill")
+        run.store.delete(key)
+    except StoreUnavailable as error:
+        return error
+    return None

@@ -1,0 +1,132 @@
+"""`make demo`: ten nights of January 2021, simulated, milled one by one, published and shown."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import threading
+import time
+from datetime import date, timedelta
+from pathlib import Path
+
+from rich.console import Console
+
+from flows import reporting
+from flows.orchestration import quiet_prefect
+from flows.query import run_query
+from flows.settings import load
+from simulator.plan import Plan
+from simulator.serve import serve
+from simulator.simulate import simulate
+
+FIRST, LAST = date(2021, 1, 8), date(2021, 1, 17)
+
+_CONFIG = """\
+# Written by `make demo`. Addresses start at this file's folder.
+lake = "file:lake"
+
+[[sources]]
+venue   = "binance"
+archive = "file:exchange/archive/binance"
+dumps   = "file:exchange/dumps/binance"
+# The archive has funding by the month only; the days of this month come from the API.
+# To answer there again: perpmill simulate OUT --serve --port {port}
+api     = "{api}"
+"""
+
+_QUESTIONS = {
+    "The five days with the most liquidations (US dollars)": """
+        SELECT date, sum(total_usd) AS total_usd, sum(long_usd) AS long_usd,
+               round(sum(long_usd) / sum(total_usd), 3) AS long_share,
+               max(max_24h_usd) AS worst_24h_one_symbol_usd,
+               string_agg(DISTINCT completeness) AS completeness
+        FROM liquidations_daily GROUP BY date ORDER BY total_usd DESC LIMIT 5""",
+    "BTCUSDT: funding per 8 h against its typical value, and open interest": """
+        SELECT f.date, f.funding_rate_8h,
+               round(f.funding_rate_8h / median(f.funding_rate_8h) OVER (), 1) AS times_typical,
+               o.open_interest_coin_close, o.open_interest_change_pct, p.price_close
+        FROM funding_daily f
+        LEFT JOIN open_interest_daily o USING (date, venue, symbol)
+        LEFT JOIN prices_daily p USING (date, venue, symbol)
+        WHERE f.symbol = 'BTCUSDT' ORDER BY f.date""",
+    "What the gate said": """
+        SELECT r.run_id, r.first_date AS night, r.verdict,
+               count(*) AS expectations, count(*) FILTER (NOT success) AS failed
+        FROM runs r JOIN expectation_results e USING (run_id)
+        GROUP BY ALL ORDER BY r.run_id""",
+}
+
+_NEXT = """\
+[bold]Try next[/bold]
+  .venv/bin/perpmill -h
+  .venv/bin/perpmill status -c {config}
+  .venv/bin/perpmill sql -c {config} "FROM funding_daily WHERE symbol = 'BTCUSDT'"
+  .venv/bin/perpmill sql -c {config} "SELECT column_name, unit, meaning FROM column_dictionary"
+  .venv/bin/perpmill sql -c {config} "SELECT key, sha256, rows_read FROM raw_files LIMIT 5"
+  duckdb -readonly {lake}/published/perpmill.duckdb          # any DuckDB reader
+Your own data: copy perpmill.example.toml to perpmill.toml, then .venv/bin/perpmill nightly
+"""
+
+
+def main(folder: Path) -> None:
+    """Run the demo in `folder`, which is made anew."""
+    console = Console()
+    began = time.monotonic()
+    _clear(folder)
+    reporting.set_up()
+    quiet_prefect()
+    # The gate's library takes seconds to import: it may do so while the simulator works.
+    warm_up = threading.Thread(target=_import_gate, daemon=True)
+    warm_up.start()
+
+    console.rule("[bold]Simulate[/bold] ten days of January 2021 as Binance would publish them")
+    plan = Plan(FIRST, LAST, scenario="long-squeeze", funding_months_before=1)
+    summary = simulate(plan, folder / "exchange")
+    console.print(f"{summary.files} files, {summary.bytes / 1e6:.1f} MB; oddities of real files:")
+    for name, count in sorted(summary.quirk_counts().items()):
+        console.print(f"  {count:>3} × {name}", style="dim", highlight=False)
+
+    with serve(folder / "exchange") as server:
+        config = folder / "perpmill.toml"
+        port = server.url.rsplit(":", 1)[-1].rstrip("/")
+        config.write_text(_CONFIG.format(api=server.url, port=port), encoding="utf-8")
+        console.rule("[bold]Mill[/bold] each night: ingest, normalise, aggregate, audit, publish")
+        from flows.nightly import nightly  # noqa: PLC0415 - Prefect is imported once it is quiet
+
+        for number in range((LAST - FIRST).days + 1):
+            night = FIRST + timedelta(days=number)
+            started = time.monotonic()
+            milled = nightly(day=night, config=config)
+            console.print(
+                f"{night}  {milled.fetched:>4} raw files  gate: {milled.verdict}  "
+                f"{time.monotonic() - started:4.1f} s",
+                highlight=False,
+            )
+
+    console.rule("[bold]Read[/bold] what was published")
+    settings = load(config)
+    for title, question in _QUESTIONS.items():
+        console.print(f"\n[bold]{title}[/bold]")
+        run_query(settings, question, "table", None, console)
+    console.print()
+    console.print(
+        _NEXT.format(config=config, lake=settings.lake.removeprefix("file:")), highlight=False
+    )
+    console.print(f"done in {time.monotonic() - began:.0f} s", style="dim")
+
+
+def _clear(folder: Path) -> None:
+    """Remove an earlier demo, and nothing that is not one."""
+    if folder.exists():
+        if any(folder.iterdir()) and not (folder / "exchange").is_dir():
+            sys.exit(f"{folder} is not empty and not a demo; choose another folder with LAKE=…")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+
+
+def _import_gate() -> None:
+    import great_expectations  # noqa: F401, PLC0415 - only to have it loaded
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

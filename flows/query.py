@@ -1,0 +1,115 @@
+"""`perpmill sql`: one read-only statement on the published build, printed or written."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import date, datetime
+from pathlib import Path
+
+import duckdb
+from rich.console import Console
+from rich.table import Table
+
+from flows.reading import connect, published
+from flows.settings import Settings
+
+PAGE_ROWS = 10_000
+SHOWN_ROWS = 200
+
+
+class QueryError(ValueError):
+    """The statement cannot be run; the message is DuckDB's."""
+
+
+def run_query(
+    settings: Settings, text: str, form: str, output: Path | None, console: Console
+) -> None:
+    """Run `text` and print it as `table`, `csv` or `json`, or write it to `output`.
+
+    Parquet goes to a file only. Raises QueryError, NothingPublished.
+    """
+    if form == "parquet" and output is None:
+        raise QueryError("parquet needs --output FILE")
+    _, build = published(settings)
+    with connect(build) as connection:
+        try:
+            statements = connection.extract_statements(text)
+            if len(statements) != 1:
+                raise QueryError(f"one statement, please; this is {len(statements)}")
+            relation = connection.execute(statements[0])
+            if form == "parquet" and output is not None:
+                relation.pl().write_parquet(output)
+                return
+            columns = [column[0] for column in relation.description or []]
+            if form == "table" and output is None:
+                _print_table(relation, columns, console)
+                return
+            lines = io.StringIO() if output is None else output.open("w", encoding="utf-8")
+            with lines:
+                _write(relation, columns, form, lines)
+                if isinstance(lines, io.StringIO):
+                    console.file.write(lines.getvalue())
+        except duckdb.Error as error:
+            raise QueryError(str(error)) from error
+
+
+def _write(
+    relation: duckdb.DuckDBPyConnection, columns: list[str], form: str, lines: io.TextIOBase
+) -> None:
+    if form == "json":
+        first = True
+        lines.write("[")
+        while page := relation.fetchmany(PAGE_ROWS):
+            for row in page:
+                record = dict(zip(columns, map(_plain, row), strict=True))
+                lines.write(("\n" if first else ",\n") + json.dumps(record, default=str))
+                first = False
+        lines.write("\n]\n")
+        return
+    writer = csv.writer(lines, lineterminator="\n")
+    writer.writerow(columns)
+    while page := relation.fetchmany(PAGE_ROWS):
+        writer.writerows([_plain(value) for value in row] for row in page)
+
+
+def _plain(value: object) -> object:
+    """Times as ISO 8601 with their zone: all of ours are UTC."""
+    if isinstance(value, datetime):
+        return value.isoformat() + ("" if value.tzinfo else "Z")
+    return value
+
+
+def _print_table(relation: duckdb.DuckDBPyConnection, columns: list[str], console: Console) -> None:
+    rows = relation.fetchmany(SHOWN_ROWS + 1)
+    numeric = {
+        name
+        for position, name in enumerate(columns)
+        if any(isinstance(row[position], int | float) for row in rows)
+    }
+    table = Table(header_style="bold", box=None, pad_edge=False)
+    for name in columns:
+        table.add_column(name, justify="right" if name in numeric else "left", no_wrap=True)
+    for row in rows[:SHOWN_ROWS]:
+        table.add_row(*(_shown(value) for value in row))
+    console.print(table)
+    if len(rows) > SHOWN_ROWS:
+        console.print(f"… only the first {SHOWN_ROWS} rows; --format csv prints all", style="dim")
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "[dim]NULL[/dim]"
+    if isinstance(value, float):
+        return _number(value)
+    if isinstance(value, date | datetime):
+        return str(value)
+    return str(value).replace("[", "\\[")
+
+
+def _number(value: float) -> str:
+    """Every digit of a rate, none of the dust of a sum of dollars, and no exponent in between."""
+    if value == 0 or 1e-3 <= abs(value) < 1e15:
+        return f"{value:,.10g}" if abs(value) < 1e6 else f"{value:,.2f}"
+    return f"{value:.12f}".rstrip("0") if abs(value) >= 1e-9 else repr(value)

@@ -1,0 +1,123 @@
+"""A build file: how it is opened, which tables it holds, and hashes of what they say.
+
+Files are written in the storage format of DuckDB 1.2, so that a reader with any release from
+there on can open them. No extension is downloaded and the network is not used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import dataframely as dy
+import duckdb
+
+from transforms.schemas.published import PUBLISHED_TABLES, stable_columns
+
+STORAGE_VERSION = "v1.2.0"
+MEMORY_LIMIT = "1GB"
+
+_HASH_BATCH = 10_000
+
+
+def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+    """Open a build: bounded memory, nothing downloaded, Python variables are no tables."""
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+        "memory_limit": MEMORY_LIMIT,
+        "python_enable_replacements": "false",
+    }
+    if not read_only:
+        config["storage_compatibility_version"] = STORAGE_VERSION
+    return duckdb.connect(str(path), read_only=read_only, config=config)
+
+
+def quoted(name: str) -> str:
+    """An identifier as SQL writes it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def tables_in(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
+    """The base tables of a build: table → column → SQL type, in the file's order."""
+    found: dict[str, dict[str, str]] = {}
+    rows = connection.execute(
+        "SELECT table_name, column_name, data_type FROM duckdb_columns() "
+        "WHERE schema_name = 'main' AND NOT internal AND database_name = current_database() "
+        "AND table_name IN (SELECT table_name FROM duckdb_tables()) "
+        "ORDER BY table_name, column_index"
+    ).fetchall()
+    for table, column, data_type in rows:
+        found.setdefault(table, {})[column] = data_type
+    return found
+
+
+def _table_hash(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    columns: dict[str, str],
+    where: str = "true",
+    parameters: Sequence[Any] = (),
+) -> str:
+    """SHA-256 over column names, types and the sorted digests of the rows.
+
+    A value is written as its length, a colon and its text, and NULL as a bare `~`, so that no
+    two different rows give the same bytes. A double's text is the shortest that reads back.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(columns):
+        digest.update(f"{name} {columns[name]}\n".encode())
+    values = ", ".join(
+        f"coalesce(strlen({quoted(name)}::VARCHAR) || ':' || {quoted(name)}::VARCHAR, '~')"
+        for name in sorted(columns)
+    )
+    cursor = connection.execute(
+        f"SELECT sha256(concat({values})) AS row_digest FROM {quoted(table)} "  # noqa: S608 - names from the file's own catalogue
+        f"WHERE {where} ORDER BY row_digest",
+        list(parameters),
+    )
+    while batch := cursor.fetchmany(_HASH_BATCH):
+        digest.update("\n".join(row[0] for row in batch).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def _stable(table: str, columns: dict[str, str]) -> dict[str, str]:
+    schema: type[dy.Schema] | None = PUBLISHED_TABLES.get(table)
+    if schema is None:
+        return columns
+    keep = set(stable_columns(schema))
+    return {name: data_type for name, data_type in columns.items() if name in keep}
+
+
+def table_hashes(path: Path) -> dict[str, str]:
+    """Per table a hash of what it says, the same wherever the same raw files lead.
+
+    Covers the columns that do not change from run to run (`stable_columns`; in a table without a
+    schema, all). Independent of row and column order, thread count and file layout; NULL, an
+    empty text and 0 are three different things. `runs` and `expectation_results` hold a history,
+    so they agree only between builds with the same history.
+    """
+    connection = connect(path, read_only=True)
+    try:
+        return {
+            table: _table_hash(connection, table, _stable(table, columns))
+            for table, columns in tables_in(connection).items()
+        }
+    finally:
+        connection.close()
+
+
+def full_hashes(path: Path, *, but: Mapping[str, str]) -> dict[str, str]:
+    """Per table a hash over all its columns; of the tables in `but`, without that run's rows."""
+    connection = connect(path, read_only=True)
+    try:
+        return {
+            table: _table_hash(connection, table, columns, "run_id <> ?", [but[table]])
+            if table in but
+            else _table_hash(connection, table, columns)
+            for table, columns in tables_in(connection).items()
+        }
+    finally:
+        connection.close()

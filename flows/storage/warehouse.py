@@ -1,0 +1,307 @@
+"""The build: one new DuckDB file per run, filled, closed, audited, and only then sealed.
+
+A build is never edited after it was closed and audited. Yet readers must find in the file what
+the gate said about it, which is known only after the audit. So there are two files: the
+*candidate*, which `Warehouse` writes and the gate reads, and the *sealed* file, which `seal` makes
+as a byte copy of the candidate plus this run's `expectation_results` and its row of `runs`; it
+then compares a hash of every table of both files and refuses the result if anything else differs.
+
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import duckdb
+import polars as pl
+
+from flows.storage.build_file import connect, full_hashes, quoted, table_hashes, tables_in
+from transforms.schemas.evidence import Verdict
+from transforms.schemas.published import (
+    PUBLISHED_TABLES,
+    ddl,
+    primary_key,
+    sql_type,
+)
+
+WRITTEN_BY_SEAL = ("expectation_results", "runs")
+
+_INCOMING = "incoming_rows"
+
+__all__ = ["Warehouse", "WarehouseError", "seal", "table_hashes"]
+
+
+class WarehouseError(RuntimeError):
+    """A build, or rows for it, do not have the shape the schemas give."""
+
+
+@contextmanager
+def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    connection.execute("BEGIN")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _incompatible(found: dict[str, dict[str, str]]) -> list[str]:
+    """Columns of a previous build that the schemas no longer have, or have with another type."""
+    problems = []
+    for table, columns in found.items():
+        schema = PUBLISHED_TABLES.get(table)
+        expected = {} if schema is None else schema.columns()
+        for name, data_type in columns.items():
+            if name not in expected:
+                problems.append(f"{table}.{name} is in no schema")
+            elif sql_type(expected[name]) != data_type:
+                problems.append(f"{table}.{name} is {data_type}, now {sql_type(expected[name])}")
+    return problems
+
+
+def _adopt(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Bring a copied build to the schemas of today; see `Warehouse.create`."""
+    found = tables_in(connection)
+    if problems := _incompatible(found):
+        raise WarehouseError(
+            f"{path}: cannot start from this build, published columns may not vanish or change "
+            f"type: {'; '.join(problems)}"
+        )
+    for table, schema in PUBLISHED_TABLES.items():
+        create, *comments = ddl(table)
+        if table not in found:
+            connection.execute(create)
+        elif missing := [n for n in schema.columns() if n not in found[table]]:
+            for name in missing:
+                data_type = sql_type(schema.columns()[name])
+                connection.execute(f"ALTER TABLE {table} ADD COLUMN {quoted(name)} {data_type}")
+        for comment in comments:
+            connection.execute(comment)
+
+
+def _checked(table: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """`rows` in schema order and primary-key order, times without a zone (they are UTC)."""
+    schema = PUBLISHED_TABLES.get(table)
+    if schema is None:
+        raise WarehouseError(f"{table} is not a published table")
+    expected = {name: column.dtype for name, column in schema.columns().items()}
+    problems = [f"{name} is missing" for name in expected if name not in rows.columns]
+    for name, dtype in rows.schema.items():
+        if name not in expected:
+            problems.append(f"{name} is in no schema")
+        elif dtype != expected[name]:
+            problems.append(f"{name} is {dtype}, not {expected[name]}")
+        elif not schema.columns()[name].nullable and (nulls := rows[name].null_count()):
+            problems.append(f"{name} is NULL in {nulls} rows and may not be")
+    if problems:
+        raise WarehouseError(f"rows for {table}: {'; '.join(problems)}")
+    ordered = rows.select(expected.keys())
+    if key := primary_key(schema):
+        ordered = ordered.sort(key, maintain_order=True)
+    return ordered.with_columns(
+        pl.col(name).dt.replace_time_zone(None)
+        for name, dtype in expected.items()
+        if isinstance(dtype, pl.Datetime)
+    )
+
+
+class Warehouse:
+    """A build being written. Not for several threads; use as a context manager or `close` it."""
+
+    def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection) -> None:
+        self.path = path
+        self._connection = connection
+
+    @classmethod
+    def create(cls, path: Path, previous: Path | None) -> Warehouse:
+        """A new build at `path`, empty or started from the `previous` one.
+
+        Tables and columns the schemas gained since `previous` are added, NULL in rows that were
+        there before: where the schema says such a column is never NULL the gate will block until
+        those days are rebuilt. A column that vanished or changed its type is an error, for
+        queries depend on it. The file appears under its name only once it is whole.
+
+        Raises FileExistsError if there is a file at `path`, WarehouseError if `previous` does not
+        fit the schemas.
+        """
+        if path.exists():
+            raise FileExistsError(f"{path}: a build is written once")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f".{path.name}.unfinished")
+        _forget(unfinished)
+        try:
+            if previous is not None:
+                _refuse_unfinished(previous)
+                shutil.copyfile(previous, unfinished)
+            connection = connect(unfinished)
+            try:
+                with _transaction(connection):
+                    _adopt(connection, previous or path)
+                connection.execute("CHECKPOINT")
+            finally:
+                connection.close()
+            unfinished.replace(path)
+        except BaseException:
+            _forget(unfinished)
+            raise
+        return cls(path, connect(path))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self.close()
+        else:
+            self._connection.close()
+
+    def replace_days(
+        self, table: str, venue: str, days: Sequence[date], rows: pl.DataFrame
+    ) -> None:
+        """Put `rows` in the place of all rows of `venue` on these UTC days.
+
+        Raises WarehouseError if columns differ from the schema or a row is of another venue or
+        day: it would stay for ever beside its own replacement.
+        """
+        ordered = _checked(table, rows)
+        if not {"date", "venue"} <= set(ordered.columns):
+            raise WarehouseError(f"{table} has no venue-days to replace")
+        strays = ordered.filter((pl.col("venue") != venue) | ~pl.col("date").is_in(list(days)))
+        if not strays.is_empty():
+            first = strays.row(0, named=True)
+            raise WarehouseError(
+                f"rows for {table}: {strays.height} are not of {venue} on the days replaced, "
+                f"such as {first['date']} {first['venue']}"
+            )
+        with _transaction(self._connection):
+            self._connection.execute(
+                f"DELETE FROM {table} WHERE venue = ? AND list_contains(?::DATE[], date)",  # noqa: S608 - a published table's name
+                [venue, sorted(set(days))],
+            )
+            self._insert(table, ordered)
+
+    def replace_table(self, table: str, rows: pl.DataFrame) -> None:
+        """Put `rows` in the place of all rows. Raises WarehouseError if columns differ."""
+        ordered = _checked(table, rows)
+        with _transaction(self._connection):
+            self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - as above
+            self._insert(table, ordered)
+
+    def append(self, table: str, rows: pl.DataFrame) -> None:
+        """Add `rows`. Raises WarehouseError if columns differ from the schema."""
+        ordered = _checked(table, rows)
+        with _transaction(self._connection):
+            self._insert(table, ordered)
+
+    def _insert(self, table: str, ordered: pl.DataFrame) -> None:
+        _insert(self._connection, table, ordered)
+
+    def close(self) -> None:
+        """Write everything to the one file and close it; from now on it is only read."""
+        try:
+            self._connection.execute("CHECKPOINT")
+        finally:
+            self._connection.close()
+        _sync(self.path)
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, table: str, ordered: pl.DataFrame) -> None:
+    if ordered.is_empty():
+        return
+    connection.register(_INCOMING, ordered)
+    try:
+        connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM {_INCOMING}")  # noqa: S608 - as above
+    finally:
+        connection.unregister(_INCOMING)
+
+
+def _forget(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    Path(f"{path}.wal").unlink(missing_ok=True)
+
+
+def _refuse_unfinished(path: Path) -> None:
+    if Path(f"{path}.wal").exists():
+        raise WarehouseError(f"{path}: was not closed, there is a write-ahead log beside it")
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _refuse_changes(before: dict[str, str], after: dict[str, str]) -> None:
+    if changed := sorted(t for t in before.keys() | after.keys() if before.get(t) != after.get(t)):
+        raise WarehouseError(f"sealing changed {', '.join(changed)}")
+
+
+def _mentions(connection: duckdb.DuckDBPyConnection, table: str, run_id: str) -> bool:
+    statement = f"SELECT 1 FROM {table} WHERE run_id = ? LIMIT 1"  # noqa: S608 - as above
+    return connection.execute(statement, [run_id]).fetchone() is not None
+
+
+def seal(audited: Path, sealed: Path, results: pl.DataFrame, run: pl.DataFrame) -> str:
+    """Make the file to publish from the audited candidate; its SHA-256.
+
+    The sealed file is a byte copy of `audited` with `results` (this run's ExpectationResults)
+    and `run` (its one row of Runs) added. `audited` itself is not touched. Before the file gets
+    its name, every table of both files is hashed over all its columns: only the rows of this run
+    in these two tables may differ.
+
+    Raises WarehouseError if `run` is not one row that the gate let pass, if `results` are empty,
+    of another run, or there already, or if any other row differs.
+    """
+    if sealed.exists():
+        raise FileExistsError(f"{sealed}: a build is written once")
+    _refuse_unfinished(audited)
+    runs, checked = _checked("runs", run), _checked("expectation_results", results)
+    if runs.height != 1:
+        raise WarehouseError(f"a build is sealed by one run, not {runs.height}")
+    run_id: str = runs["run_id"][0]
+    if runs["verdict"][0] == Verdict.BLOCKED:
+        raise WarehouseError(f"run {run_id} was blocked by the gate: there is nothing to seal")
+    if set(checked["run_id"].to_list()) != {run_id}:
+        raise WarehouseError(f"the results are empty or not those of run {run_id}")
+    sealed.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = sealed.with_name(f".{sealed.name}.unfinished")
+    _forget(unfinished)
+    try:
+        own = dict.fromkeys(WRITTEN_BY_SEAL, run_id)
+        before = full_hashes(audited, but=own)
+        shutil.copyfile(audited, unfinished)
+        connection = connect(unfinished)
+        try:
+            with _transaction(connection):
+                for table, rows in (("expectation_results", checked), ("runs", runs)):
+                    if _mentions(connection, table, run_id):
+                        raise WarehouseError(f"{audited}: run {run_id} is in {table} already")
+                    _insert(connection, table, rows)
+            connection.execute("CHECKPOINT")
+        finally:
+            connection.close()
+        _refuse_changes(before, full_hashes(unfinished, but=own))
+        _sync(unfinished)
+        unfinished.replace(sealed)
+    except BaseException:
+        _forget(unfinished)
+        raise
+    return _file_sha256(sealed)

@@ -1,0 +1,21 @@
+"""Transform: normalise and aggregate the days of a run, with the days their windows look at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from flows.reporting import Reporter
+from flows.run import Days, Run
+from flows.stages.aggregate import aggregate_days
+from flows.stages.normalise import normalise_days
+from transforms.daily.catalogue import DAILY
+
+LOOKBACK = timedelta(days=max(table.lookback_days for table in DAILY))
+LOOKAHEAD = timedelta(days=max(table.lookahead_days for table in DAILY))
+
+
+def transform(run: Run, days: Sequence[date], reporter: Reporter) -> None:
+    """Bring the daily tables of `days` (UTC) up to date with the raw files in the lake."""
+    normalise_days(run, Days(min(days) - LOOKBACK, max(days) + LOOKAHEAD).each(), reporter)
+    aggregate_days(run, days, reporter)
