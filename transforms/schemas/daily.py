@@ -40,7 +40,7 @@ class FundingDaily(VenueDay):
     settlement_count = count("Settlements paid on this day", min=1)
     expected_settlement_count = count(
         "Settlements due, from the observed intervals",
-        null="cannot be known: first or last day of the instrument, or its interval may have changed",
+        null="cannot be known: first or last day of the instrument, or a change of interval",
         formula="settlement_count + settlements that were due on this day and are missing",
     )
     interval_hours = number(
