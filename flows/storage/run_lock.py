@@ -79,18 +79,24 @@ class _Holder:
 
 
 def run_lock(
-    store: ObjectStore, owner: str, *, lease: timedelta = LEASE, settle: float = 0.5
+    store: ObjectStore,
+    owner: str,
+    *,
+    lease: timedelta = LEASE,
+    renew_every: timedelta | None = None,
+    settle: float = 0.5,
 ) -> AbstractContextManager[HeldLock]:
     """Hold the lake's lock inside the `with`; released however that ends.
 
     owner: who, for the message others get, such as the run id and the command.
-    lease: how long a bucket's lock outlives a holder that died; renewed every quarter of it.
+    lease: how long a bucket's lock outlives a holder that died.
+    renew_every: None for a quarter of the lease.
     settle: seconds after which a bucket's lock is read again to see who won.
     Raises LockHeld at once if another run has it, StoreUnavailable if that cannot be told.
     """
     if isinstance(store, LocalStore):
         return _local_lock(store, owner)
-    return _leased_lock(store, owner, lease, settle)
+    return _leased_lock(_Lease(store, owner, lease, renew_every or lease / 4), settle)
 
 
 class _LocalHold:
@@ -130,10 +136,7 @@ def _noted(note: Path) -> str:
 
 
 @contextlib.contextmanager
-def _leased_lock(
-    store: ObjectStore, owner: str, lease: timedelta, settle: float
-) -> Iterator[HeldLock]:
-    held = _Lease(store, owner, lease)
+def _leased_lock(held: _Lease, settle: float) -> Iterator[HeldLock]:
     held.take()
     try:
         time.sleep(settle)
@@ -147,9 +150,12 @@ def _leased_lock(
 class _Lease:
     """Our lease on `lock.json`, by the etag of our last write; a thread keeps it fresh."""
 
-    def __init__(self, store: ObjectStore, owner: str, lease: timedelta) -> None:
+    def __init__(
+        self, store: ObjectStore, owner: str, lease: timedelta, renew_every: timedelta
+    ) -> None:
         self._store = store
         self._lease = lease
+        self._renew_every = renew_every.total_seconds()
         self._me = _new_holder(owner, datetime.now(UTC), lease)
         self._etag = ""
         self._lost: str | None = None
@@ -221,7 +227,7 @@ class _Lease:
             _logger.warning("%s: lock not released: %s", self._store.address, error)
 
     def _renew_until_stopped(self) -> None:
-        while not self._stop.wait(self._lease.total_seconds() / 4):
+        while not self._stop.wait(self._renew_every):
             started = time.monotonic()
             fresh = replace(self._me, expires=_stamp(datetime.now(UTC) + self._lease))
             try:

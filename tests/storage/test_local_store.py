@@ -129,10 +129,11 @@ import sys
 from flows.storage.local_store import LocalStore
 store = LocalStore(sys.argv[1])
 n = 0
-print("ready", flush=True)
 while True:
     n += 1
     store.put("deep/er/k", bytes([65 + n % 26]) * 2_000_000)
+    if n == 1:
+        print("ready", flush=True)
 """
 
 
