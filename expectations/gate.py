@@ -1,0 +1,138 @@
+"""The gate: runs every suite on a closed build and says whether it may be published.
+
+`critical` failing blocks, `warning` failing is published and shown, and a rule that could not be
+judged counts as a critical failure, never as success. Importing this module is cheap; the first
+`audit` imports Great Expectations, or `warm_up` does so earlier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+import polars as pl
+
+from expectations.engine import Outcome, Row, load, run_suites
+from expectations.rule import Rule, Scope
+from expectations.suites import suites as all_suites
+from transforms.schemas.evidence import ExpectationResults, Severity, Verdict
+from transforms.schemas.published import PUBLISHED_TABLES
+
+WORST_ROWS = 5
+_SUMMARY = ["severity", "table_name", "date", "venue", "expectation", "observed", "threshold"]
+
+
+class NothingChecked(RuntimeError):
+    """A table went through the gate without a single expectation on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What the gate saw. results: ExpectationResults, one row per expectation, passed or not."""
+
+    results: pl.DataFrame
+    verdict: Verdict
+
+
+def warm_up() -> None:
+    """Import what an audit needs (5 to 14 s), such as in a thread while files are fetched."""
+    load()
+
+
+def audit(
+    build: Path,
+    *,
+    run_id: str,
+    first: date,
+    last: date,
+    suites: Mapping[str, Sequence[Rule]] | None = None,
+) -> Audit:
+    """Run the suites on the build file, read-only, for a run over UTC days `first` to `last`.
+
+    Raises FileNotFoundError without a file, ValueError if it was not closed or the days are in
+    the wrong order, NothingChecked if a table of the file or of the schemas met no expectation.
+    """
+    if not build.is_file():
+        raise FileNotFoundError(f"{build}: there is no build to audit")
+    if Path(f"{build}.wal").exists():
+        raise ValueError(f"{build}: was not closed, there is a write-ahead log beside it")
+    if last < first:
+        raise ValueError(f"a run from {first} to {last} has no days")
+    scope = Scope(run_id, first, last)
+    outcomes, in_file = run_suites(build, all_suites() if suites is None else suites, scope)
+    checked = {outcome.table for outcome in outcomes}
+    if unchecked := sorted((in_file | PUBLISHED_TABLES.keys()) - checked):
+        raise NothingChecked(f"{build}: no expectation ran on {', '.join(unchecked)}")
+    results = _results(outcomes, run_id)
+    failed = results.filter(~pl.col("success"))["severity"].to_list()
+    if Severity.CRITICAL in failed:
+        return Audit(results, Verdict.BLOCKED)
+    return Audit(results, Verdict.WARNED if failed else Verdict.PASSED)
+
+
+def _results(outcomes: Sequence[Outcome], run_id: str) -> pl.DataFrame:
+    rows = [
+        {
+            "run_id": run_id,
+            "table_name": outcome.table,
+            "expectation": outcome.rule.name,
+            "severity": (Severity.CRITICAL if outcome.error else outcome.rule.severity).value,
+            "date": outcome.date,
+            "venue": outcome.venue,
+            "success": outcome.success,
+            "observed": _observed(outcome),
+            "threshold": outcome.rule.asked_for(),
+            "detail": None if outcome.success else _detail(outcome),
+        }
+        for outcome in outcomes
+    ]
+    schema = {name: column.dtype for name, column in ExpectationResults.columns().items()}
+    return ExpectationResults.validate(
+        pl.DataFrame(rows, schema=schema).sort("table_name", "expectation")
+    )
+
+
+def _observed(outcome: Outcome) -> str | None:
+    if outcome.error is not None:
+        return None
+    of = f"{outcome.looked_at} rows{' of the run' if outcome.rule.days else ''}"
+    return of if outcome.failing is None else f"{outcome.failing} failing, {of}"
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, float):
+        return f"{value:.10g}"
+    return value.isoformat(sep=" ") if isinstance(value, datetime) else str(value)
+
+
+def _row(row: Row) -> str:
+    place = [_shown(row[name]) for name in ("date", "venue", "symbol") if name in row]
+    rest = [
+        _shown(value) if name == "finding" else f"{name}={_shown(value)}"
+        for name, value in row.items()
+        if name not in ("date", "venue", "symbol")
+    ]
+    return " ".join(place + rest)
+
+
+def _detail(outcome: Outcome) -> str:
+    if outcome.error is not None:
+        return f"could not be judged: {' '.join(outcome.error.split())}"
+    worst = [_row(row) for row in outcome.worst[:WORST_ROWS]]
+    if outcome.failing is not None and outcome.failing > len(worst):
+        worst.append(f"and {outcome.failing - len(worst)} more")
+    found = "; ".join(worst) if worst else outcome.other or "it did not hold"
+    return f"{found} ({outcome.rule.reason})"
+
+
+def summary(audit: Audit) -> pl.DataFrame:
+    """The failing expectations for a person, critical ones first."""
+    return (
+        audit.results.filter(~pl.col("success"))
+        .select(*_SUMMARY, "detail")
+        .sort(pl.col("severity") != Severity.CRITICAL.value, "table_name", "expectation")
+    )

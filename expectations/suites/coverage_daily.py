@@ -1,0 +1,95 @@
+"""What must hold for coverage, and where data is missing."""
+
+# ruff: noqa: S608 - SQL put together from names of our own schemas; no reader's text gets in
+from __future__ import annotations
+
+from expectations.daily_rules import not_empty
+from expectations.rule import Rule, no_rows
+from transforms.schemas.daily import SOURCE_DATASET
+from transforms.schemas.evidence import Severity
+
+
+def _status(name: str, status: str, reason: str) -> Rule:
+    return no_rows(
+        name,
+        f"""
+        SELECT date, venue, dataset, instruments_expected, instruments_present, rows FROM batch
+        WHERE {{in_run}} AND status = '{status}'
+        ORDER BY date DESC, instruments_expected DESC NULLS LAST, venue, dataset
+        """,
+        severity=Severity.WARNING,
+        reason=reason,
+        threshold=f"no venue-day with status {status}",
+        days=True,
+    )
+
+
+def _rows_arrived(name: str, severity: Severity, tables: list[str]) -> Rule:
+    lost = " UNION ALL ".join(
+        f"SELECT date, venue, dataset, rows, '{table}' AS absent_from FROM batch AS c "
+        f"WHERE {{in_run}} AND dataset = '{SOURCE_DATASET[table]}' AND rows > 0 AND NOT EXISTS ("
+        f"SELECT 1 FROM {table} AS d WHERE d.date = c.date AND d.venue = c.venue)"
+        for table in tables
+    )
+    return no_rows(
+        name,
+        f"SELECT * FROM ({lost}) ORDER BY rows DESC, date, venue, dataset",
+        severity=severity,
+        reason="rows were normalised and then lost on the way to the daily table",
+        threshold="a venue-day with rows is in the daily table",
+        days=True,
+    )
+
+
+_COVERED = " UNION ALL ".join(
+    f"SELECT DISTINCT date, venue, '{dataset}' AS dataset FROM {table} WHERE {{in_run}}"
+    for table, dataset in SOURCE_DATASET.items()
+)
+
+RULES = (
+    not_empty(Severity.CRITICAL),
+    no_rows(
+        "every_day",
+        """
+        SELECT unnest(generate_series({first}, {last}, INTERVAL 1 DAY))::DATE AS date
+        EXCEPT SELECT date FROM batch ORDER BY date
+        """,
+        severity=Severity.CRITICAL,
+        reason="without coverage, missing data and quiet markets look alike",
+        threshold="a row for every day of the run",
+        days=True,
+    ),
+    no_rows(
+        "nothing_where_missing",
+        """
+        SELECT date, venue, dataset, status, instruments_present, rows FROM batch
+        WHERE {in_run} AND status IN ('missing', 'unsupported')
+        AND (rows > 0 OR instruments_present > 0)
+        ORDER BY rows DESC, date, venue, dataset
+        """,
+        severity=Severity.CRITICAL,
+        reason="data cannot be both missing and there",
+        threshold="missing and unsupported have 0 rows and 0 instruments",
+        days=True,
+    ),
+    _rows_arrived("funding_arrived", Severity.CRITICAL, ["funding_daily"]),
+    # A day on which every value is "not reported" has rows and rightly no daily row.
+    _rows_arrived(
+        "rows_arrived", Severity.WARNING, [t for t in SOURCE_DATASET if t != "funding_daily"]
+    ),
+    no_rows(
+        "daily_rows_are_covered",
+        f"""
+        SELECT date, venue, dataset FROM ({_COVERED}) AS d WHERE NOT EXISTS (
+          SELECT 1 FROM batch AS c WHERE c.date = d.date AND c.venue = d.venue
+          AND c.dataset = d.dataset AND c.status IN ('ok', 'partial'))
+        ORDER BY date DESC, venue, dataset
+        """,
+        severity=Severity.WARNING,
+        reason="the day has numbers that coverage knows nothing of",
+        threshold="every venue-day of the daily tables is ok or partial here",
+        days=True,
+    ),
+    _status("none_missing", "missing", "data that was due is not there"),
+    _status("none_partial", "partial", "some of the data that was due is not there"),
+)

@@ -1,0 +1,118 @@
+"""What must hold for funding."""
+
+from __future__ import annotations
+
+from expectations.daily_rules import few_gone, fresh, nobody_gone, not_empty
+from expectations.rule import no_rows
+from transforms.schemas.evidence import Severity
+
+TABLE = "funding_daily"
+
+RULES = (
+    not_empty(Severity.CRITICAL, table=TABLE),
+    fresh(Severity.CRITICAL, table=TABLE),
+    few_gone(),
+    nobody_gone(),
+    no_rows(
+        "rate_within_caps",
+        """
+        SELECT date, venue, symbol, funding_rate_min, funding_rate_max, funding_rate_first,
+          funding_rate_last, greatest(abs(funding_rate_min), abs(funding_rate_max),
+            abs(funding_rate_first), abs(funding_rate_last)) AS largest
+        FROM batch WHERE {in_run} AND largest > {max_rate}
+        ORDER BY largest DESC, date, venue, symbol
+        """,
+        severity=Severity.CRITICAL,
+        reason="venues cap a settlement at 4 % or less; more is a percent taken for a fraction, "
+        "an annual rate, or money taken for a rate",
+        threshold="|rate of a settlement| ≤ {max_rate}",
+        limits={"max_rate": 0.05},
+        days=True,
+    ),
+    no_rows(
+        "rates_in_order",
+        """
+        SELECT date, venue, symbol, funding_rate_min, funding_rate_first, funding_rate_last,
+          funding_rate_max
+        FROM batch WHERE {in_run} AND NOT (
+          least(funding_rate_first, funding_rate_last) >= funding_rate_min
+          AND greatest(funding_rate_first, funding_rate_last) <= funding_rate_max)
+        ORDER BY date, venue, symbol
+        """,
+        severity=Severity.CRITICAL,
+        reason="the first and the last settlement are among those the extremes are taken of",
+        threshold="min ≤ first, last ≤ max",
+        days=True,
+    ),
+    no_rows(
+        "sum_between_extremes",
+        """
+        SELECT date, venue, symbol, settlement_count, funding_rate_min, funding_rate_max,
+          funding_rate_sum
+        FROM batch WHERE {in_run} AND NOT (funding_rate_sum
+          BETWEEN settlement_count * funding_rate_min - {tolerance}
+          AND settlement_count * funding_rate_max + {tolerance})
+        ORDER BY abs(funding_rate_sum) DESC, date, venue, symbol
+        """,
+        severity=Severity.CRITICAL,
+        reason="a sum outside what its parts allow counted a settlement twice, or lost one",
+        threshold="count × min ≤ sum ≤ count × max",
+        limits={"tolerance": 1e-12},
+        days=True,
+    ),
+    no_rows(
+        "rates_as_defined",
+        """
+        SELECT date, venue, symbol, funding_rate_sum, hours_covered, funding_rate_8h,
+          funding_rate_annualised
+        FROM batch WHERE {in_run} AND (
+          (hours_covered IS NULL) <> (funding_rate_8h IS NULL)
+          OR (hours_covered IS NULL) <> (funding_rate_annualised IS NULL)
+          OR abs(funding_rate_8h - funding_rate_sum * 8 / hours_covered) > {tolerance}
+          OR abs(funding_rate_annualised - funding_rate_8h * 1095) > 1095 * {tolerance})
+        ORDER BY date, venue, symbol
+        """,
+        severity=Severity.CRITICAL,
+        reason="readers recompute these, and compare venues by them",
+        threshold="8h = sum × 8 ÷ hours; annualised = 8h × 3 × 365",
+        limits={"tolerance": 1e-9},
+        days=True,
+    ),
+    no_rows(
+        "settlements_at_most_hourly",
+        """
+        SELECT date, venue, symbol, settlement_count FROM batch
+        WHERE {in_run} AND settlement_count > {max_settlements}
+        ORDER BY settlement_count DESC, date, venue, symbol
+        """,
+        severity=Severity.CRITICAL,
+        reason="no venue settles more often than hourly: more are predictions or duplicates",
+        threshold="settlement_count ≤ {max_settlements}",
+        limits={"max_settlements": 24},
+        days=True,
+    ),
+    no_rows(
+        "not_more_than_due",
+        """
+        SELECT date, venue, symbol, settlement_count, expected_settlement_count FROM batch
+        WHERE {in_run} AND settlement_count > expected_settlement_count
+        ORDER BY settlement_count - expected_settlement_count DESC, date, venue, symbol
+        """,
+        severity=Severity.CRITICAL,
+        reason="what is due counts what was paid: paid cannot exceed it",
+        threshold="settlement_count ≤ expected_settlement_count",
+        days=True,
+    ),
+    no_rows(
+        "none_missing",
+        """
+        SELECT date, venue, symbol, settlement_count, expected_settlement_count FROM batch
+        WHERE {in_run} AND settlement_count < expected_settlement_count
+        ORDER BY expected_settlement_count - settlement_count DESC, date, venue, symbol
+        """,
+        severity=Severity.WARNING,
+        reason="the day's sum lacks a settlement",
+        threshold="settlement_count = expected_settlement_count where that is known",
+        days=True,
+    ),
+)

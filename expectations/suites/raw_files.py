@@ -1,0 +1,87 @@
+"""What must hold for the raw files the numbers rest on."""
+
+# ruff: noqa: S608 - SQL put together from names of our own schemas; no reader's text gets in
+from __future__ import annotations
+
+from expectations.daily_rules import not_empty
+from expectations.rule import Rule, no_rows
+from transforms.schemas.evidence import Severity
+
+# The day a daily file's name gives; NULL for monthly files and answers of an API.
+_DAY = "try_cast(regexp_extract(key, '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]') AS DATE)"
+# The name without its days and version: equal for all files of a series.
+_SERIES = (
+    "regexp_replace(regexp_replace(key, '@[0-9a-f]+$', ''), "
+    "'[0-9][0-9][0-9][0-9]-[0-9][0-9](-[0-9][0-9])?', '*', 'g')"
+)
+
+
+def _quarantined(name: str, severity: Severity, max_share: float) -> Rule:
+    return no_rows(
+        name,
+        f"""
+        SELECT venue, dataset, sum(rows_quarantined)::BIGINT AS quarantined,
+          sum(rows_read)::BIGINT AS records, arg_max(key, rows_quarantined) AS worst_key
+        FROM batch
+        WHERE superseded_by IS NULL AND coalesce({_DAY} BETWEEN {{first}} AND {{last}}, true)
+        GROUP BY venue, dataset HAVING sum(rows_quarantined) > {{max_share}} * sum(rows_read)
+        ORDER BY quarantined / greatest(records, 1) DESC, venue, dataset
+        """,
+        severity=severity,
+        reason="a venue changed its format, or a parser lost its footing",
+        threshold="at most {max_share:.0%} of a venue's records of a dataset; files of other days "
+        "than the run's left out",
+        limits={"max_share": max_share},
+        days=True,
+    )
+
+
+RULES = (
+    not_empty(Severity.CRITICAL),
+    no_rows(
+        "rows_add_up",
+        """
+        SELECT venue, dataset, key, rows_read, rows_kept, rows_duplicate, rows_quarantined
+        FROM batch
+        WHERE (rows_kept + rows_duplicate + rows_quarantined) IS DISTINCT FROM rows_read
+        ORDER BY abs(rows_read - rows_kept - rows_duplicate - rows_quarantined) DESC NULLS FIRST,
+          venue, dataset, key
+        """,
+        severity=Severity.CRITICAL,
+        reason="no record may get lost without a word",
+        threshold="rows_read = kept + duplicate + quarantined, or all NULL",
+    ),
+    _quarantined("hardly_any_quarantined", Severity.WARNING, 0.01),
+    _quarantined("few_quarantined", Severity.CRITICAL, 0.10),
+    no_rows(
+        "label_convention_steady",
+        f"""
+        WITH files AS (
+          SELECT venue, dataset, key, {_DAY} AS day, label_convention, {_SERIES} AS series
+          FROM batch WHERE superseded_by IS NULL AND label_convention IS NOT NULL
+        ), steps AS (
+          SELECT *, lag(label_convention) OVER (PARTITION BY venue, dataset, series ORDER BY key)
+            AS label_before FROM files
+        )
+        SELECT day AS date, venue, dataset, key, label_before, label_convention FROM steps
+        WHERE label_before <> label_convention
+        AND coalesce(day BETWEEN {{first}} AND {{last}}, true)
+        ORDER BY day DESC, venue, dataset, key
+        """,
+        severity=Severity.WARNING,
+        reason="the venue changed what its labels mark: around the change look twice",
+        threshold="the label convention of the file before",
+        days=True,
+    ),
+    no_rows(
+        "hash_is_sha256",
+        """
+        SELECT venue, dataset, key, sha256 FROM batch
+        WHERE NOT (length(sha256) = 64 AND translate(sha256, '0123456789abcdef', '') = '')
+        ORDER BY venue, dataset, key
+        """,
+        severity=Severity.CRITICAL,
+        reason="the way back to the bytes goes through this hash",
+        threshold="64 hexadecimal digits",
+    ),
+)

@@ -1,0 +1,323 @@
+"""A small valid build, and copies of it with something broken in them.
+
+Run r2 covers 2026-03-02 and 2026-03-03; 2026-03-01 is there from run r1. Six perpetuals on two
+venues, each with the same simple numbers; rows of other tables fit them.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pytest
+
+from expectations.rule import Scope
+from flows.storage.warehouse import Warehouse
+from transforms.schemas.daily import SOURCE_DATASET
+from transforms.schemas.published import PUBLISHED_TABLES, column_dictionary
+
+BEFORE, FIRST, LAST = date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 3)
+DAYS = (BEFORE, FIRST, LAST)
+RUN = "r2"
+SHA = "0123456789abcdef" * 4
+
+# venue, symbol, base, quote, margin, price
+PERPETUALS = [
+    ("binance", "BTCUSDT", "BTC", "USDT", "linear", 60_000.0),
+    ("binance", "ETHUSDT", "ETH", "USDT", "linear", 2_000.0),
+    ("binance", "SOLUSDT", "SOL", "USDT", "linear", 100.0),
+    ("binance", "XRPUSDT", "XRP", "USDT", "linear", 2.0),
+    ("binance", "BTCUSD_PERP", "BTC", "USD", "inverse", 60_000.0),
+    ("bybit", "BTCUSDT", "BTC", "USDT", "linear", 60_000.0),
+]
+
+
+def _at(day: date, hour: int) -> datetime:
+    return datetime.combine(day, time(hour), UTC)
+
+
+def _venue_days() -> Iterator[tuple[dict[str, Any], float]]:
+    for day in DAYS:
+        for venue, symbol, base, quote, margin, price in PERPETUALS:
+            yield (
+                {
+                    "date": day,
+                    "venue": venue,
+                    "symbol": symbol,
+                    "base_asset": base,
+                    "quote_asset": quote,
+                    "margin_type": margin,
+                    "contract_kind": "perpetual",
+                },
+                price,
+            )
+
+
+def _funding() -> list[dict[str, Any]]:
+    # 0.0001 + 0.0002 + 0.0003 = 0.0006 over 24 h → 0.0002 per 8 h → × 1095 = 0.219 a year
+    return [
+        row
+        | {
+            "settlement_count": 3,
+            "expected_settlement_count": 3,
+            "interval_hours": 8.0,
+            "hours_covered": 24.0,
+            "funding_rate_sum": 0.0006,
+            "funding_rate_8h": 0.0002,
+            "funding_rate_annualised": 0.219,
+            "funding_rate_first": 0.0001,
+            "funding_rate_last": 0.0003,
+            "funding_rate_min": 0.0001,
+            "funding_rate_max": 0.0003,
+            "funding_cumulative_7d": None,
+            "funding_cumulative_30d": None,
+        }
+        for row, _ in _venue_days()
+    ]
+
+
+def _open_interest() -> list[dict[str, Any]]:
+    coins = {"open": 1000.0, "high": 1100.0, "low": 900.0, "close": 1050.0, "mean": 1000.0}
+    return [
+        row
+        | {"sample_count": 288, "expected_sample_count": 288}
+        | {f"open_interest_coin_{name}": coin for name, coin in coins.items()}
+        | {f"open_interest_usd_{name}": coin * price for name, coin in coins.items()}
+        | {
+            "open_interest_change_coin": None if row["date"] == BEFORE else 0.0,
+            "open_interest_change_usd": None if row["date"] == BEFORE else 0.0,
+            "open_interest_change_pct": None if row["date"] == BEFORE else 0.0,
+        }
+        for row, price in _venue_days()
+    ]
+
+
+def _liquidations() -> list[dict[str, Any]]:
+    # Longs 3 coins, shorts 1 coin at the day's price, two coins of it in the largest order.
+    return [
+        row
+        | {
+            "long_usd": 3 * price,
+            "short_usd": price,
+            "total_usd": 4 * price,
+            "long_coin": 3.0,
+            "short_coin": 1.0,
+            "long_count": 2,
+            "short_count": 1,
+            "largest_usd": 2 * price,
+            "largest_side": "long",
+            "largest_at": _at(row["date"], 9),
+            "max_24h_usd": 5 * price,
+            "max_24h_end": _at(row["date"], 12),
+            "max_1h_usd": 3 * price,
+            "max_1h_end": _at(row["date"], 9),
+            "priced_at_limit_count": 0,
+            "completeness": "throttled",
+        }
+        for row, price in _venue_days()
+    ]
+
+
+def _positioning() -> list[dict[str, Any]]:
+    return [
+        row
+        | {
+            "sample_count": 288,
+            "long_short_account_ratio_mean": 1.5,
+            "long_short_account_ratio_close": 1.4,
+            "top_trader_account_ratio_mean": 1.2,
+            "top_trader_account_ratio_close": 1.1,
+            "top_trader_position_ratio_mean": None,
+            "top_trader_position_ratio_close": None,
+            "taker_buy_sell_ratio_mean": 0.9,
+            "taker_buy_sell_ratio_close": 1.0,
+        }
+        for row, _ in _venue_days()
+    ]
+
+
+def _prices() -> list[dict[str, Any]]:
+    return [
+        row
+        | {
+            "price_open": price,
+            "price_high": price * 1.05,
+            "price_low": price * 0.95,
+            "price_close": price,
+            "price_source": "mark",
+            "volume_coin": 10_000.0,
+            "volume_usd": 10_000.0 * price,
+            "price_return": None if row["date"] == BEFORE else 0.0,
+        }
+        for row, price in _venue_days()
+    ]
+
+
+def _instruments() -> list[dict[str, Any]]:
+    return [
+        {
+            "venue": venue,
+            "symbol": symbol,
+            "listing": 1,
+            "base_asset": base,
+            "quote_asset": quote,
+            "settle_asset": base if margin == "inverse" else quote,
+            "margin_type": margin,
+            "contract_kind": "perpetual",
+            "contract_size": 100.0 if margin == "inverse" else 1.0,
+            "base_multiplier": 1.0,
+            "valid_from": _at(date(2020, 1, 1), 0),
+            "valid_to": None,
+        }
+        for venue, symbol, base, quote, margin, _ in PERPETUALS
+    ]
+
+
+def _coverage() -> list[dict[str, Any]]:
+    present = {"binance": 5, "bybit": 1}
+    return [
+        {
+            "date": day,
+            "venue": venue,
+            "dataset": dataset,
+            "instruments_expected": count,
+            "instruments_present": count,
+            "rows": 1000,
+            "status": "ok",
+        }
+        for day in DAYS
+        for venue, count in present.items()
+        for dataset in SOURCE_DATASET.values()
+    ]
+
+
+def _raw_files() -> list[dict[str, Any]]:
+    return [
+        {
+            "venue": "binance",
+            "dataset": dataset,
+            "key": f"raw/binance/archive/BTCUSDT/BTCUSDT-{dataset}-{day}.zip@0123456789ab",
+            "source_url": "https://data.example/file.zip",
+            "sha256": SHA,
+            "bytes": 10_800,
+            "venue_checksum": "match",
+            "fetched_at": _at(day + timedelta(days=1), 8),
+            "rows_read": 1000,
+            "rows_kept": 990,
+            "rows_duplicate": 10,
+            "rows_quarantined": 0,
+            "label_convention": "period_end" if dataset == "open_interest" else None,
+            "superseded_by": None,
+        }
+        for dataset in SOURCE_DATASET.values()
+        for day in DAYS
+    ]
+
+
+def _history() -> dict[str, list[dict[str, Any]]]:
+    return {
+        "liquidation_regimes": [
+            {
+                "venue": "binance",
+                "valid_from": date(2021, 4, 27),
+                "valid_to": None,
+                "completeness": "throttled",
+                "source": "https://docs.example/changelog",
+            }
+        ],
+        "source_conflicts": [
+            {
+                "date": BEFORE,
+                "dataset": "funding_rates",
+                "venue": "binance",
+                "symbol": "BTCUSDT",
+                "at": _at(BEFORE, 8),
+                "column_name": "funding_rate",
+                "kept_value": "0.0001",
+                "other_value": "0.0002",
+                "kept_raw_key": "raw/a",
+                "other_raw_key": "raw/b",
+            }
+        ],
+        "runs": [
+            {
+                "run_id": "r1",
+                "started_at": _at(FIRST, 1),
+                "finished_at": _at(FIRST, 2),
+                "command": "nightly",
+                "first_date": BEFORE,
+                "last_date": BEFORE,
+                "code_version": "0.1.0",
+                "verdict": "passed",
+                "build_sha256": SHA,
+            }
+        ],
+        "expectation_results": [
+            {
+                "run_id": "r1",
+                "table_name": "funding_daily",
+                "expectation": "not_empty",
+                "severity": "critical",
+                "date": None,
+                "venue": None,
+                "success": True,
+                "observed": "0 failing, 6 rows",
+                "threshold": "at least one row",
+                "detail": None,
+            }
+        ],
+    }
+
+
+def _frames() -> dict[str, pl.DataFrame]:
+    rows = {
+        "funding_daily": _funding(),
+        "open_interest_daily": _open_interest(),
+        "liquidations_daily": _liquidations(),
+        "positioning_daily": _positioning(),
+        "prices_daily": _prices(),
+        "instruments": _instruments(),
+        "coverage_daily": _coverage(),
+        "raw_files": _raw_files(),
+        **_history(),
+    }
+    frames = {"column_dictionary": column_dictionary()}
+    for table, table_rows in rows.items():
+        columns = PUBLISHED_TABLES[table].columns()
+        frames[table] = PUBLISHED_TABLES[table].validate(
+            pl.DataFrame(table_rows, schema={n: c.dtype for n, c in columns.items()})
+        )
+    return frames
+
+
+@pytest.fixture(scope="session")
+def scope() -> Scope:
+    return Scope(RUN, FIRST, LAST)
+
+
+@pytest.fixture(scope="session")
+def valid_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("build") / "perpmill.duckdb"
+    with Warehouse.create(path, None) as warehouse:
+        for table, rows in _frames().items():
+            warehouse.append(table, rows)
+    return path
+
+
+@pytest.fixture
+def broken(valid_build: Path, tmp_path: Path) -> Callable[[str], Path]:
+    """The valid build after some SQL."""
+
+    def make(statements: str) -> Path:
+        path = tmp_path / "broken.duckdb"
+        shutil.copyfile(valid_build, path)
+        with duckdb.connect(str(path)) as connection:
+            connection.execute(statements)
+        return path
+
+    return make
