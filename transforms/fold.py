@@ -40,7 +40,7 @@ _ORDER = ("symbol", "side", "order_price", "order_quantity")
 class Folded:
     """What is left of rows that state facts more than once.
 
-    rows: one row per fact, in the columns that came in.
+    rows: one row per fact, sorted by its key, in the columns that came in.
     duplicates: the rows that were folded into one of them, likewise.
     conflicts: one row per differing value: the key columns and `column_name`, `kept_value`,
         `other_value`, `kept_raw_key`, `other_raw_key`. Equal lines are given once.
@@ -65,15 +65,10 @@ def fold(
     basis: for a value that is only comparable between rows that agree on another column (a
         native amount between rows of one unit), that column.
     """
-    ordered = rows.sort(*key, *order, nulls_last=True)
+    repeated = pl.struct(key).is_duplicated()
+    several = rows.filter(repeated).sort(*key, *order, nulls_last=True)
     starts = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift()) for name in key)
-    ordered = ordered.with_columns(starts.cum_sum().alias("_fact"), (~starts).alias("_repeat"))
-    repeated = ordered.filter("_repeat").select(pl.col("_fact").unique())
-    if repeated.is_empty():
-        nothing = rows.clear()
-        return Folded(ordered.drop("_fact", "_repeat"), nothing, _no_conflicts(rows, key))
-
-    several = ordered.join(repeated, on="_fact", how="semi", maintain_order="left")
+    several = several.with_columns(starts.cum_sum().alias("_fact"), (~starts).alias("_repeat"))
     # Within a fact the rows stand in `order`, so "first that is not NULL" is well defined.
     filled = several.group_by("_fact", maintain_order=True).agg(
         *(pl.col(name).drop_nulls().first() for name in values),
@@ -82,20 +77,21 @@ def fold(
             for name in values
         ),
         *(
-            pl.col(column).first().alias(f"_kept_{column}")
-            for column in set((basis or {}).values())
+            pl.col(column).filter(pl.col(name).is_not_null()).first().alias(f"_basis_{name}")
+            for name, column in (basis or {}).items()
         ),
     )
     kept = (
-        ordered.filter(~pl.col("_repeat"))
-        .join(filled.select("_fact", *values), on="_fact", how="left", suffix="_filled")
+        several.filter(~pl.col("_repeat"))
+        .join(filled.select("_fact", *values), on="_fact", suffix="_filled")
         .with_columns(pl.coalesce(name, f"{name}_filled").alias(name) for name in values)
-        .sort("_fact")
         .select(rows.columns)
     )
     others = several.filter("_repeat")
     return Folded(
-        kept, others.select(rows.columns), _conflicts(others, filled, key, values, basis or {})
+        pl.concat([rows.filter(~repeated), kept]).sort(key),
+        others.select(rows.columns),
+        _conflicts(others, filled, key, values, basis or {}),
     )
 
 
@@ -135,7 +131,7 @@ def _conflicts(
         dtype = others.schema[name]
         differs = _differs(dtype, f"{name}_filled", name)
         if name in basis:
-            differs &= pl.col(basis[name]).eq_missing(pl.col(f"_kept_{basis[name]}"))
+            differs &= pl.col(basis[name]).eq_missing(pl.col(f"_basis_{name}"))
         found.append(
             pairs.filter(differs).select(
                 *key,
@@ -163,24 +159,32 @@ def fold_liquidations(rows: pl.DataFrame) -> Folded:
     of days comes out the same as any longer one if `rows` reach a minute beyond both its ends.
     """
     columns = rows.columns
-    told = rows.sort(*_MESSAGE, *ORIGIN, nulls_last=True)
-    repeat = pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift()) for name in _MESSAGE)
-    told = told.with_columns((repeat & (pl.int_range(pl.len()) > 0)).alias("_repeat"))
-    repeats, messages = told.filter("_repeat"), told.filter(~pl.col("_repeat"))
+    said_again = pl.struct(_MESSAGE).is_duplicated()
+    told = rows.filter(said_again).sort(*_MESSAGE, *ORIGIN, nulls_last=True)
+    news = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift()) for name in _MESSAGE)
+    told = told.with_columns(news.alias("_news"))
+    messages = pl.concat([rows.filter(~said_again), told.filter("_news").select(columns)])
 
-    messages = messages.sort(*_ORDER, "liquidated_at", "amount", *_MESSAGE, nulls_last=True)
+    continues = pl.struct(_ORDER).is_duplicated()
+    several = messages.filter(continues).sort(
+        *_ORDER, "liquidated_at", "amount", *_MESSAGE, nulls_last=True
+    )
     grows = (
         pl.all_horizontal(pl.col(name) == pl.col(name).shift(-1) for name in _ORDER)
         & (pl.col("liquidated_at").shift(-1) - pl.col("liquidated_at") <= SAME_ORDER_WITHIN)
         & (pl.col("amount").shift(-1) > pl.col("amount"))
     ).fill_null(value=False)
-    messages = messages.with_columns(grows.alias("_grows"))
-    orders = messages.filter(~pl.col("_grows")).sort(*_MESSAGE, nulls_last=True)
+    several = several.with_columns(grows.alias("_grows"))
+    orders = pl.concat(
+        [messages.filter(~continues), several.filter(~pl.col("_grows")).select(columns)]
+    ).sort(*_MESSAGE, nulls_last=True)
     ordinal = pl.int_range(1, pl.len() + 1).over("symbol", "side", "liquidated_at")
     return Folded(
         orders.with_columns(ordinal.alias("event_ordinal")).select(
             *columns, *(() if "event_ordinal" in columns else ("event_ordinal",))
         ),
-        pl.concat([repeats.select(columns), messages.filter("_grows").select(columns)]),
+        pl.concat([told.filter(~pl.col("_news")), several.filter("_grows")], how="diagonal").select(
+            columns
+        ),
         _no_conflicts(rows, ("symbol", "liquidated_at")),  # all that could differ tells them apart
     )

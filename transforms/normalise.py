@@ -109,7 +109,7 @@ _CONVERT: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
 def _folded(dataset: str, rows: pl.DataFrame) -> Folded:
     if dataset == "liquidations":
         return fold_liquidations(rows)
-    key = primary_key(DATASETS[dataset])
+    key = primary_key(DATASETS[dataset])[1:]  # all of one venue
     if dataset != "open_interest":
         return fold(rows, key, _VALUES[dataset])
     # Series of several intervals share stamps; the finer one says more about what is due.

@@ -495,7 +495,7 @@ def _by_key(*results: Normalised) -> dict[tuple[str, date], list[bytes]]:
     return keyed
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(files)
 def test_windows_add_up_to_the_longer_one_byte_for_byte(
     contents: list[list[dict[str, Any]]],
@@ -514,7 +514,7 @@ def test_windows_add_up_to_the_longer_one_byte_for_byte(
         assert accounted == len(file.content.splitlines())
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(files, st.randoms(use_true_random=False))
 def test_the_order_of_files_does_not_matter(
     contents: list[list[dict[str, Any]]], random: Any
@@ -535,7 +535,7 @@ def _facts(result: Normalised) -> dict[tuple[str, date], list[tuple[Any, ...]]]:
     }
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.lists(records, min_size=1, max_size=12), st.integers(1, 4))
 def test_how_a_file_is_cut_into_pages_does_not_matter(
     content: list[dict[str, Any]], pages: int
@@ -551,7 +551,7 @@ def test_how_a_file_is_cut_into_pages_does_not_matter(
     assert _facts(run([whole])) == _facts(run(parts))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.lists(records, min_size=1, max_size=12))
 def test_a_file_under_a_second_name_changes_only_counts(content: list[dict[str, Any]]) -> None:
     file, copy = payload("lines/a.jsonl", content), payload("lines/b.jsonl", content)
@@ -565,7 +565,7 @@ def test_a_file_under_a_second_name_changes_only_counts(content: list[dict[str, 
         assert again["rows_kept"] == 0
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.lists(records, min_size=1, max_size=12), st.randoms(use_true_random=False))
 def test_the_order_of_records_in_a_file_does_not_matter_where_they_agree(
     content: list[dict[str, Any]], random: Any
