@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
-from decimal import Decimal
 from itertools import pairwise
 
 import numpy as np
@@ -280,10 +279,10 @@ def _volumes(
 def funding(settlements: pl.DataFrame) -> bytes:
     """A monthly fundingRate file from one symbol's settlements.
 
-    `str(Decimal)` writes zero as `0E-8` and small numbers with an exponent, as Binance does.
+    A Decimal prints zero as `0E-8` and small numbers with an exponent, as Binance does.
     """
     lines = [
-        f"{stamp},{hours},{rate if isinstance(rate, Decimal) else Decimal(rate)}\n"
+        f"{stamp},{hours},{rate}\n"
         for stamp, hours, rate in settlements.select(
             "stamp_ms", "interval_hours", "funding_rate"
         ).iter_rows()

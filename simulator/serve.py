@@ -12,6 +12,7 @@ Like the real archive it ignores `Range` and answers with the whole body.
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 import time
 from collections import Counter
@@ -130,8 +131,6 @@ class _Http(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that hangs up is no error of ours; anything else is shown."""
-        import sys  # noqa: PLC0415  # only needed where something already went wrong
-
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
