@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from expectations.gate import warm_up
 from flows import reporting
 from flows.orchestration import quiet_prefect
 from flows.query import run_query
@@ -35,23 +36,25 @@ api     = "{api}"
 """
 
 _QUESTIONS = {
-    "The five days with the most liquidations (US dollars)": """
-        SELECT date, sum(total_usd) AS total_usd, sum(long_usd) AS long_usd,
-               round(sum(long_usd) / sum(total_usd), 3) AS long_share,
-               max(max_24h_usd) AS worst_24h_one_symbol_usd,
+    "The five days with the most liquidations, in millions of US dollars": """
+        SELECT date, round(sum(total_usd) / 1e6, 1) AS total, round(sum(long_usd) / 1e6, 1) AS longs,
+               round(sum(short_usd) / 1e6, 1) AS shorts,
+               round(sum(long_usd) / sum(total_usd), 2) AS long_share,
                string_agg(DISTINCT completeness) AS completeness
-        FROM liquidations_daily GROUP BY date ORDER BY total_usd DESC LIMIT 5""",
-    "BTCUSDT: funding per 8 h against its typical value, and open interest": """
-        SELECT f.date, f.funding_rate_8h,
+        FROM liquidations_daily GROUP BY date ORDER BY sum(total_usd) DESC LIMIT 5""",
+    "BTCUSDT: funding per 8 hours against its typical value, open interest, price": """
+        SELECT f.date, round(f.funding_rate_8h, 6) AS funding_8h,
                round(f.funding_rate_8h / median(f.funding_rate_8h) OVER (), 1) AS times_typical,
-               o.open_interest_coin_close, o.open_interest_change_pct, p.price_close
+               round(o.open_interest_coin_close) AS oi_btc,
+               round(o.open_interest_change_pct, 3) AS oi_change, p.price_close
         FROM funding_daily f
         LEFT JOIN open_interest_daily o USING (date, venue, symbol)
         LEFT JOIN prices_daily p USING (date, venue, symbol)
         WHERE f.symbol = 'BTCUSDT' ORDER BY f.date""",
-    "What the gate said": """
-        SELECT r.run_id, r.first_date AS night, r.verdict,
-               count(*) AS expectations, count(*) FILTER (NOT success) AS failed
+    "What the gate said, night by night": """
+        SELECT r.run_id, r.first_date AS night, r.verdict, count(*) AS expectations,
+               count(*) FILTER (NOT success) AS failed,
+               string_agg(e.table_name || '.' || e.expectation, ', ') FILTER (NOT success) AS which
         FROM runs r JOIN expectation_results e USING (run_id)
         GROUP BY ALL ORDER BY r.run_id""",
 }
@@ -63,7 +66,7 @@ _NEXT = """\
   .venv/bin/perpmill sql -c {config} "FROM funding_daily WHERE symbol = 'BTCUSDT'"
   .venv/bin/perpmill sql -c {config} "SELECT column_name, unit, meaning FROM column_dictionary"
   .venv/bin/perpmill sql -c {config} "SELECT key, sha256, rows_read FROM raw_files LIMIT 5"
-  duckdb -readonly {lake}/published/perpmill.duckdb          # any DuckDB reader
+  duckdb -readonly {folder}/lake/published/perpmill.duckdb   # or any other DuckDB reader
 Your own data: copy perpmill.example.toml to perpmill.toml, then .venv/bin/perpmill nightly
 """
 
@@ -73,11 +76,10 @@ def main(folder: Path) -> None:
     console = Console()
     began = time.monotonic()
     _clear(folder)
-    reporting.set_up()
+    reporting.set_up(quiet=True)
     quiet_prefect()
     # The gate's library takes seconds to import: it may do so while the simulator works.
-    warm_up = threading.Thread(target=_import_gate, daemon=True)
-    warm_up.start()
+    threading.Thread(target=warm_up, daemon=True).start()
 
     console.rule("[bold]Simulate[/bold] ten days of January 2021 as Binance would publish them")
     plan = Plan(FIRST, LAST, scenario="long-squeeze", funding_months_before=1)
@@ -109,9 +111,7 @@ def main(folder: Path) -> None:
         console.print(f"\n[bold]{title}[/bold]")
         run_query(settings, question, "table", None, console)
     console.print()
-    console.print(
-        _NEXT.format(config=config, lake=settings.lake.removeprefix("file:")), highlight=False
-    )
+    console.print(_NEXT.format(config=config, folder=folder), highlight=False, soft_wrap=True)
     console.print(f"done in {time.monotonic() - began:.0f} s", style="dim")
 
 
@@ -122,10 +122,6 @@ def _clear(folder: Path) -> None:
             sys.exit(f"{folder} is not empty and not a demo; choose another folder with LAKE=…")
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
-
-
-def _import_gate() -> None:
-    import great_expectations  # noqa: F401, PLC0415 - only to have it loaded
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ more than reading the file.
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -29,6 +28,7 @@ from flows.stages.publish import publish_candidate
 from flows.storage.builds import Candidate
 from flows.storage.publication import Pointer
 from flows.storage.run_lock import run_lock
+from flows.tidying import tidy
 from flows.transform import transform
 from transforms.schemas.evidence import Verdict
 
@@ -51,7 +51,8 @@ def mill(run: Run, asked: Days, days: Sequence[date]) -> Milled:
 
     Raises InputUnavailable, GateBlocked or LockHeld.
     """
-    with run_lock(run.store, owner=f"{run.command} {run.run_id} on {socket.gethostname()}"):
+    with run_lock(run.store, owner=f"{run.command} {run.run_id}") as held:
+        tidy(run)
         fetched = ingest_task.with_options(
             retries=run.settings.ingest_retries,
             retry_delay_seconds=run.settings.ingest_retry_seconds,
@@ -61,6 +62,8 @@ def mill(run: Run, asked: Days, days: Sequence[date]) -> Milled:
         if candidate is None:
             return Milled(run.run_id, asked, fetched, None, None)
         audit = audit_task(run, candidate)
+        # A lease that ran out while this machine slept may have let another run in.
+        held.confirm()
         pointer = publish_task(run, candidate)
         return Milled(run.run_id, asked, fetched, audit.verdict, pointer)
 

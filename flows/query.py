@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from flows.reading import connect, published
@@ -93,7 +94,10 @@ def _print_table(relation: duckdb.DuckDBPyConnection, columns: list[str], consol
         table.add_column(name, justify="right" if name in numeric else "left", no_wrap=True)
     for row in rows[:SHOWN_ROWS]:
         table.add_row(*(_shown(value) for value in row))
-    console.print(table)
+    # A number cut short is a wrong number: let a narrow terminal wrap the line instead.
+    needed = Measurement.get(console, console.options, table).maximum
+    wide = Console(file=console.file, width=max(needed, console.width), no_color=console.no_color)
+    wide.print(table)
     if len(rows) > SHOWN_ROWS:
         console.print(f"… only the first {SHOWN_ROWS} rows; --format csv prints all", style="dim")
 

@@ -85,10 +85,15 @@ def watched() -> bool:
     return sys.stderr.isatty()
 
 
-def set_up(*, verbose: bool = False) -> None:
-    """Configure logging for the command line and choose how progress is shown."""
+def set_up(*, verbose: bool = False, quiet: bool = False) -> None:
+    """Configure logging for the command line and choose how progress is shown.
+
+    quiet: warnings only, whoever looks.
+    """
     global _current  # noqa: PLW0603 - one process, one terminal
-    level = logging.DEBUG if verbose else logging.WARNING if watched() else logging.INFO
+    level = logging.DEBUG if verbose else logging.INFO
+    if quiet or (watched() and not verbose):
+        level = logging.WARNING
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer() if watched() else structlog.processors.JSONRenderer()
     )

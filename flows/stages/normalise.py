@@ -129,21 +129,34 @@ def _fingerprints(
 
 
 def _identity_digests(book: InstrumentBook) -> dict[str, str]:
-    """Per symbol a digest of what its amounts are converted with."""
-    facts = (
-        book.table()
+    """Per symbol a digest of what its amounts are converted with, and since when.
+
+    An answer that only repeats the one before it changes nothing; the first also holds before it
+    was given. So neither may show here, or each night's answer would make every partition stale.
+    """
+    spans = book.spans.sort("symbol", "listing", "holds_from").with_columns(
+        pl.struct(pl.exclude("symbol", "holds_from", "valid_from", "valid_to")).alias("facts")
+    )
+    before = pl.col("facts").shift(1).over("symbol")
+    changes = (
+        spans.filter(before.is_null() | (pl.col("facts") != before))
+        .with_columns(
+            pl.when(pl.col("symbol").is_first_distinct())
+            .then(None)
+            .otherwise("holds_from")
+            .alias("holds_from")
+        )
         .select(
             "symbol",
-            pl.concat_str(
-                pl.exclude("venue", "symbol", "valid_from", "valid_to").cast(pl.String),
-                separator="|",
-                ignore_nulls=False,
-            ).alias("facts"),
+            (
+                pl.col("facts").struct.json_encode()
+                + pl.col("holds_from").cast(pl.String).fill_null("ever")
+            ).alias("text"),
         )
         .group_by("symbol", maintain_order=True)
-        .agg(pl.col("facts").str.join("\n"))
+        .agg(pl.col("text").str.join("\n"))
     )
-    return {symbol: fingerprint(text) for symbol, text in facts.iter_rows()}
+    return {symbol: fingerprint(text) for symbol, text in changes.iter_rows()}
 
 
 def _batches(days: list[date], size: int) -> Iterator[list[date]]:
