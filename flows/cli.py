@@ -302,7 +302,7 @@ def simulate(
 ) -> None:
     """Write simulated exports in the venues' exact raw format; optionally serve them."""
     with _told():
-        from simulator.simulate import Plan
+        from simulator.plan import Plan
         from simulator.simulate import simulate as write
 
         if last < first:

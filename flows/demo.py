@@ -37,7 +37,8 @@ api     = "{api}"
 
 _QUESTIONS = {
     "The five days with the most liquidations, in millions of US dollars": """
-        SELECT date, round(sum(total_usd) / 1e6, 1) AS total, round(sum(long_usd) / 1e6, 1) AS longs,
+        SELECT date, round(sum(total_usd) / 1e6, 1) AS total,
+               round(sum(long_usd) / 1e6, 1) AS longs,
                round(sum(short_usd) / 1e6, 1) AS shorts,
                round(sum(long_usd) / sum(total_usd), 2) AS long_share,
                string_agg(DISTINCT completeness) AS completeness

@@ -7,14 +7,15 @@ from pathlib import Path
 
 from transforms.schemas.published import PUBLISHED_TABLES, column_dictionary, primary_key
 
+_HEADER = "| column | type | unit | meaning | formula | NULL means |"
+
 
 def markdown() -> str:
     """Every published table and column as a page."""
     parts = [
         "# Data dictionary",
         "",
-        "Written from `transforms/schemas` by `make docs`; the same is in every build as "
-        "`column_dictionary`.",
+        "Written from `transforms/schemas` by `make docs`; every build has it as a table too.",
         "All times are UTC, rates are fractions, NULL means *not known*.",
     ]
     columns = column_dictionary()

@@ -12,12 +12,12 @@ from datetime import date
 from typing import Any
 
 import polars as pl
-from expectations.gate import Audit
 from prefect import task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 
+from expectations.gate import Audit
 from flows import reporting
 from flows.failures import GateBlocked, InputUnavailable
 from flows.run import Days, Run

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from expectations.gate import Audit, audit, summary
-
 from flows.failures import GateBlocked
 from flows.reporting import log
 from flows.run import Run

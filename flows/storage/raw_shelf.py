@@ -1,8 +1,8 @@
 """The raw layer: exact bytes, kept for ever, under their address and their hash.
 
-An object's key is `raw/{venue}/{source}/{path}@{first 12 of sha256}`: a file the venue replaces lies
-beside the one it replaced, and the key does not depend on which came first. The ledger `raw` says
-which of them is current (the one seen last), where it came from and what its path claims.
+An object's key is `raw/{venue}/{source}/{path}@{first 12 of sha256}`: a file the venue replaces
+lies beside the one it replaced, and the key does not depend on which came first. The ledger `raw`
+says which of them is current (the one seen last), where it came from and what its path claims.
 """
 
 from __future__ import annotations
