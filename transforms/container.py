@@ -24,6 +24,7 @@ _ENCRYPTED = 0x1
 _UTF8_NAME = 0x800
 _RAW_DEFLATE = -15
 _GZIP = 31
+_GZIP_MAGIC = b"\x1f\x8b"
 
 
 class _BrokenError(ValueError):
@@ -137,6 +138,8 @@ def _gunzip(content: bytes, _stem: str, limit: int) -> bytes:
     parts: list[bytes] = []
     rest, room = content, limit
     while rest.strip(b"\x00"):  # tools may pad with zeros behind the last member
+        if not rest.startswith(_GZIP_MAGIC):
+            raise _BrokenError("not gzip")
         part, rest = _inflate(rest, _GZIP, room)
         parts.append(part)
         room -= len(part)

@@ -114,6 +114,8 @@ def read_csv(venue: str, payloads: Sequence[Payload], layout: Layout) -> Records
 
 def _open(venue: str, payload: Payload, layout: Layout) -> _File:
     content = unpack(payload, venue=venue).removeprefix(_BOM)
+    if content[:64].lstrip()[:1] in (b"{", b"["):
+        raise BadPayload(venue, payload.path, f"JSON instead of csv: {_decode(content[:200])}")
     if b"\r" in content:
         content = content.replace(b"\r\n", b"\n")
     if b"\n\n" in content or content.startswith(b"\n"):
@@ -222,7 +224,7 @@ def _parse_lines(file: _File, layout: Layout) -> tuple[pl.DataFrame, list[Unread
         except UnicodeDecodeError:
             cells = None
         if cells is None:
-            unreadable.append(Unreadable(file.raw_key, raw_row, "not readable as text"))
+            unreadable.append(Unreadable(file.raw_key, raw_row, "not readable as csv text"))
         elif len(cells) != len(file.names):
             reason = f"{len(cells)} fields, expected {len(file.names)}"
             unreadable.append(Unreadable(file.raw_key, raw_row, reason))
@@ -236,7 +238,7 @@ def _parse_lines(file: _File, layout: Layout) -> tuple[pl.DataFrame, list[Unread
 
 def _cells(line: str) -> list[str] | None:
     try:
-        return next(csv.reader([line]), [])
+        return next(csv.reader([line], strict=True), [])
     except csv.Error:
         return None
 

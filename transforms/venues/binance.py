@@ -149,7 +149,10 @@ def _archive_facts(product: str, cadence: str, kind: str, path: str) -> Facts | 
     root = f"data/futures/{product}/{cadence}/{kind}/"
     if not path.startswith(root):
         return None
-    folder, *between, file = path.removeprefix(root).split("/") or [""]
+    below = path.removeprefix(root).split("/")
+    if len(below) < 2:
+        return None
+    folder, *between, file = below
     word_in_name, labels = kind, {"product": product, "kind": kind}
     if kind in KLINE_SOURCES:
         if len(between) != 1 or between[0] not in PERIOD_MINUTES:

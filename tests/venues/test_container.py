@@ -1,0 +1,131 @@
+"""What can be wrong with a zip, a gzip or a plain file, one by one."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pytest
+
+from tests.venues.cases import pack
+from transforms.container import unpack
+from transforms.payload import BadPayload, Facts, Payload
+from transforms.schemas.column import SourceKind
+
+TEXT = b"a,b\n" + b"1,2\n" * 5000
+
+
+def payload(path: str, content: bytes) -> Payload:
+    now = datetime(2026, 9, 1, tzinfo=UTC)
+    return Payload(f"raw/{path}", path, content, SourceKind.ARCHIVE, Facts(), now)
+
+
+def zipped(*members: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name, content in members:
+            archive.writestr(zipfile.ZipInfo(name), content, method)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_zip(method: int) -> None:
+    assert unpack(payload("x/a.zip", zipped(("a.csv", TEXT), method=method))) == TEXT
+
+
+def test_gzip_with_several_members() -> None:
+    twice = pack("a.csv.gz", TEXT) + pack("a.csv.gz", b"3,4\n")
+    assert unpack(payload("a.csv.gz", twice)) == TEXT + b"3,4\n"
+
+
+def test_zstandard() -> None:
+    squeezed = pa.compress(TEXT, codec="zstd", asbytes=True)
+    assert unpack(payload("a.jsonl.zst", squeezed)) == TEXT
+
+
+def test_plain() -> None:
+    assert unpack(payload("a.csv", TEXT)) == TEXT
+    assert unpack(payload("a.csv", b"")) == b""
+
+
+def test_empty_member_is_valid() -> None:
+    assert unpack(payload("a.zip", zipped(("a.csv", b"")))) == b""
+
+
+def test_names_in_utf8_without_the_flag_that_says_so() -> None:
+    flagged = bytearray(zipped(("币安.csv", TEXT)))
+    for signature, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        start = flagged.index(signature)
+        flagged[start + at + 1] &= ~0x08  # bit 11
+    assert unpack(payload("币安.zip", bytes(flagged))) == TEXT
+
+
+def _encrypted() -> bytes:
+    content = bytearray(zipped(("a.csv", TEXT)))
+    for signature, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(signature) + at] |= 1
+    return bytes(content)
+
+
+def _wrong_crc() -> bytes:
+    content = bytearray(zipped(("a.csv", TEXT), method=zipfile.ZIP_STORED))
+    content[content.index(TEXT)] ^= 1
+    return bytes(content)
+
+
+GOOD = zipped(("a.csv", TEXT))
+BROKEN = {
+    "empty": ("a.zip", b"", "empty file"),
+    "not a zip": ("a.zip", b"calc_time,rate\n", "not a zip"),
+    "html": ("a.zip", b"\n <!DOCTYPE html>", "HTML"),
+    "xml in gzip": ("a.csv.gz", pack("a.csv.gz", b"<Error/>"), "HTML"),
+    "two members": ("a.zip", zipped(("a.csv", TEXT), ("b.csv", TEXT)), "2 members"),
+    "no member": ("a.zip", zipped(), "0 members"),
+    "another member": ("a.zip", zipped(("b.csv", TEXT)), "member 'b.csv'"),
+    "encrypted": ("a.zip", _encrypted(), "encrypted"),
+    "crc": ("a.zip", _wrong_crc(), "CRC"),
+    "cut": ("a.zip", GOOD[:-40], "not a zip"),
+    "method": ("a.zip", zipped(("a.csv", TEXT), method=zipfile.ZIP_BZIP2), "not supported"),
+    "cut gzip": ("a.gz", pack("a.gz", TEXT)[:-20], "truncated"),
+    "no gzip": ("a.gz", b"plain", "not gzip"),
+    "bad gzip": ("a.gz", pack("a.gz", TEXT)[:10] + b"\xff" * 40, "broken compression"),
+    "no zstandard": ("a.zst", b"plain", "broken compression"),
+    "empty gzip": ("a.gz", b"", "empty file"),
+}
+
+
+@pytest.mark.parametrize(("path", "content", "reason"), BROKEN.values(), ids=BROKEN)
+def test_broken(path: str, content: bytes, reason: str) -> None:
+    with pytest.raises(BadPayload, match=reason) as raised:
+        unpack(payload(path, content), venue="examplex")
+    assert raised.value.path == path
+    assert raised.value.venue == "examplex"
+
+
+def test_bytes_in_front_of_the_first_member() -> None:
+    """A directory may point anywhere; what is there is looked at before it is believed."""
+    assert unpack(payload("a.zip", b"junk" + GOOD)) == TEXT
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("a.zip", GOOD),
+        ("a.gz", pack("a.gz", TEXT)),
+        ("a.zst", pa.compress(TEXT, codec="zstd", asbytes=True)),
+    ],
+)
+def test_bombs_are_refused_at_the_limit(path: str, content: bytes) -> None:
+    assert unpack(payload(path, content), limit=len(TEXT)) == TEXT
+    with pytest.raises(BadPayload, match="inflates to"):
+        unpack(payload(path, content), limit=len(TEXT) - 1)
+
+
+def test_a_zip_that_understates_its_size_is_refused() -> None:
+    lying = bytearray(GOOD)
+    at = lying.index(b"PK\x01\x02") + 24
+    lying[at : at + 4] = (10).to_bytes(4, "little")
+    with pytest.raises(BadPayload, match="inflates to more than"):
+        unpack(payload("a.zip", bytes(lying)), limit=1000)
