@@ -1,0 +1,293 @@
+"""The gate's verdicts, and what it does with builds and rules that are themselves unfit."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+
+from expectations.gate import Audit, NothingChecked, audit, summary
+from expectations.rule import Rule, Scope, no_rows
+from expectations.structure import structure_rules
+from expectations.suites import suites
+from flows.storage.warehouse import table_hashes
+from transforms.schemas.evidence import Severity, Verdict
+from transforms.schemas.published import PUBLISHED_TABLES
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def _audit(build: Path, scope: Scope, tables: dict[str, list[Rule]] | None = None) -> Audit:
+    """An audit by these suites; on other tables by one rule that always holds."""
+    if tables is None:
+        return audit(build, run_id=scope.run_id, first=scope.first, last=scope.last)
+    chosen = {table: [_rule("holds", "SELECT 1 WHERE false")] for table in PUBLISHED_TABLES}
+    return audit(
+        build, run_id=scope.run_id, first=scope.first, last=scope.last, suites=chosen | tables
+    )
+
+
+def _rule(name: str, query: str, severity: Severity = Severity.WARNING) -> Rule:
+    return no_rows(name, query, severity=severity, reason="because", threshold="none")
+
+
+def _suite(*tables: str) -> dict[str, list[Rule]]:
+    return {table: list(suites()[table]) for table in tables}
+
+
+def _failed(result: Audit) -> set[tuple[str, str]]:
+    failing = result.results.filter(~pl.col("success"))
+    return set(failing.select("table_name", "expectation").iter_rows())
+
+
+@pytest.fixture(scope="module")
+def valid_audit(valid_build: Path, scope: Scope) -> Audit:
+    return _audit(valid_build, scope)
+
+
+def test_valid_build_passes(valid_audit: Audit) -> None:
+    assert _failed(valid_audit) == set()
+    assert valid_audit.verdict is Verdict.PASSED
+    assert summary(valid_audit).is_empty()
+
+
+def test_every_rule_is_reported_with_what_it_saw(valid_audit: Audit) -> None:
+    reported = set(valid_audit.results.select("table_name", "expectation").iter_rows())
+    assert reported == {(table, rule.name) for table, rules in suites().items() for rule in rules}
+    assert valid_audit.results["observed"].null_count() == 0
+    # Two run days of six instruments.
+    caps = valid_audit.results.row(
+        by_predicate=pl.col("expectation") == "rate_within_caps", named=True
+    )
+    assert caps["observed"] == "0 failing, 12 rows of the run"
+    assert caps["threshold"] == "|rate of a settlement| ≤ 0.05"
+
+
+def test_funding_rate_of_5_blocks_and_is_named(broken: Callable[[str], Path], scope: Scope) -> None:
+    build = broken(
+        "UPDATE funding_daily SET funding_rate_max = 5 WHERE date = '2026-03-02' "
+        "AND venue = 'bybit'"
+    )
+    result = _audit(build, scope, _suite("funding_daily"))
+    assert result.verdict is Verdict.BLOCKED
+    worst = summary(result).row(0, named=True)
+    assert worst["expectation"] == "rate_within_caps"
+    assert (worst["date"], worst["venue"]) == (date(2026, 3, 2), "bybit")
+    assert worst["detail"].startswith("2026-03-02 bybit BTCUSDT funding_rate_min=0.0001 ")
+    assert "largest=5" in worst["detail"]
+
+
+def test_warning_is_published(broken: Callable[[str], Path], scope: Scope) -> None:
+    build = broken("UPDATE funding_daily SET settlement_count = 2 WHERE date = '2026-03-03'")
+    result = _audit(build, scope, _suite("funding_daily"))
+    assert result.verdict is Verdict.WARNED
+    (row,) = summary(result).iter_rows(named=True)
+    assert row["observed"] == "6 failing, 12 rows of the run"
+    assert (row["date"], row["venue"]) == (date(2026, 3, 3), None)
+    assert "and 1 more" in row["detail"]
+
+
+def test_agreement_counts_rows_beyond_those_fetched(valid_build: Path, scope: Scope) -> None:
+    # 400 rows of one venue, then one of another: more than Great Expectations hands back.
+    many = _rule(
+        "many",
+        "SELECT DATE '2026-03-03' AS date, CASE WHEN i = 400 THEN 'bybit' ELSE 'binance' END "
+        "AS venue FROM range(401) AS r (i) ORDER BY i",
+    )
+    result = _audit(valid_build, scope, {"runs": [many]})
+    row = summary(result).row(0, named=True)
+    assert row["observed"].startswith("401 failing")
+    assert (row["date"], row["venue"]) == (date(2026, 3, 3), None)
+
+
+@pytest.mark.parametrize("table", sorted(PUBLISHED_TABLES))
+def test_missing_table_blocks(broken: Callable[[str], Path], scope: Scope, table: str) -> None:
+    result = _audit(broken(f"DROP TABLE {table}"), scope, _suite(table))
+    assert result.verdict is Verdict.BLOCKED
+    failing = summary(result).filter(pl.col("table_name") == table)
+    assert failing.height == len(suites()[table])
+    assert set(failing["severity"]) == {"critical"}
+
+
+def test_exception_in_a_warning_blocks(valid_build: Path, scope: Scope) -> None:
+    rules = [_rule("asks", "SELECT no_such_column FROM batch"), _rule("fine", "FROM batch LIMIT 0")]
+    result = _audit(valid_build, scope, {"runs": rules})
+    assert result.verdict is Verdict.BLOCKED
+    (row,) = summary(result).iter_rows(named=True)
+    assert (row["expectation"], row["severity"]) == ("asks", "critical")
+    assert row["detail"].startswith("could not be judged: ")
+    assert "no_such_column" in row["detail"]
+
+
+def test_rule_that_cannot_be_built_blocks(valid_build: Path, scope: Scope) -> None:
+    fine = _rule("fine", "FROM batch LIMIT 0")
+    nonsense = replace(fine, name="nonsense", expectation="ExpectNothingOfTheKind")
+    unfilled = _rule("unfilled", "SELECT {no_such_limit} FROM batch")
+    result = _audit(valid_build, scope, {"runs": [fine, nonsense, unfilled]})
+    assert result.verdict is Verdict.BLOCKED
+    assert _failed(result) == {("runs", "nonsense"), ("runs", "unfilled")}
+
+
+def test_table_without_expectations_raises(
+    valid_build: Path, broken: Callable[[str], Path], scope: Scope
+) -> None:
+    with pytest.raises(NothingChecked, match="funding_daily"):
+        _audit(valid_build, scope, {"funding_daily": []})
+    with pytest.raises(NothingChecked, match="smuggled"):
+        _audit(broken("CREATE TABLE smuggled AS SELECT 1 AS a"), scope, {})
+
+
+def test_unfit_arguments(valid_build: Path, tmp_path: Path, scope: Scope) -> None:
+    with pytest.raises(FileNotFoundError):
+        _audit(tmp_path / "none.duckdb", scope)
+    with pytest.raises(ValueError, match="has no days"):
+        audit(valid_build, run_id="r2", first=scope.last, last=scope.first)
+    open_build = tmp_path / "open.duckdb"
+    with duckdb.connect(str(open_build)) as connection:
+        connection.execute("CREATE TABLE a (i INTEGER)")
+        connection.execute("SET wal_autocheckpoint = '1GB'")
+        connection.execute("INSERT INTO a VALUES (1)")
+        with pytest.raises(ValueError, match="was not closed"):
+            _audit(open_build, scope)
+
+
+def test_audit_leaves_the_file_alone_and_lets_go_of_it(
+    broken: Callable[[str], Path], scope: Scope
+) -> None:
+    build = broken("SELECT 1")
+    before = build.read_bytes()
+    _audit(build, scope, _suite("runs"))
+    assert build.read_bytes() == before
+    assert table_hashes(build)
+    with duckdb.connect(str(build)) as connection:
+        connection.execute("DELETE FROM runs")
+
+
+def test_audit_twice_is_the_same(valid_build: Path, valid_audit: Audit, scope: Scope) -> None:
+    again = _audit(valid_build, scope, _suite("funding_daily"))
+    mine = pl.col("table_name") == "funding_daily"
+    assert again.results.filter(mine).equals(valid_audit.results.filter(mine))
+
+
+NO_FALSE_ALARM = {
+    "a dataset no source provides": """
+        DELETE FROM liquidations_daily;
+        DELETE FROM raw_files WHERE dataset = 'liquidations';
+        UPDATE coverage_daily SET status = 'unsupported', rows = 0, instruments_present = 0
+        WHERE dataset = 'liquidations'""",
+    "a dataset coverage has never heard of": """
+        DELETE FROM prices_daily;
+        DELETE FROM raw_files WHERE dataset = 'prices';
+        DELETE FROM coverage_daily WHERE dataset = 'prices'""",
+    "a delisted instrument": """
+        DELETE FROM funding_daily WHERE date = '2026-03-03' AND symbol = 'SOLUSDT';
+        DELETE FROM open_interest_daily WHERE date = '2026-03-03' AND symbol = 'SOLUSDT';
+        DELETE FROM positioning_daily WHERE date = '2026-03-03' AND symbol = 'SOLUSDT';
+        DELETE FROM prices_daily WHERE date = '2026-03-03' AND symbol = 'SOLUSDT';
+        UPDATE instruments SET valid_to = '2026-03-03 09:00:00' WHERE symbol = 'SOLUSDT'""",
+    "an expired future": """
+        UPDATE open_interest_daily SET contract_kind = 'dated' WHERE symbol = 'XRPUSDT';
+        UPDATE funding_daily SET contract_kind = 'dated' WHERE symbol = 'XRPUSDT';
+        UPDATE liquidations_daily SET contract_kind = 'dated' WHERE symbol = 'XRPUSDT';
+        UPDATE positioning_daily SET contract_kind = 'dated' WHERE symbol = 'XRPUSDT';
+        UPDATE prices_daily SET contract_kind = 'dated' WHERE symbol = 'XRPUSDT';
+        UPDATE instruments SET contract_kind = 'dated' WHERE symbol = 'XRPUSDT';
+        DELETE FROM open_interest_daily WHERE date = '2026-03-03' AND symbol = 'XRPUSDT'""",
+    "a small alt whose OI trebles, and a tiny one whose OI grows tenfold": """
+        UPDATE open_interest_daily SET open_interest_coin_open = 1000,
+          open_interest_coin_high = 4000, open_interest_coin_close = 3150,
+          open_interest_usd_high = 400000, open_interest_usd_close = 315000
+        WHERE symbol = 'SOLUSDT' AND date = '2026-03-03';
+        UPDATE open_interest_daily SET open_interest_coin_high = 12000,
+          open_interest_coin_close = 10500, open_interest_usd_high = 24000,
+          open_interest_usd_close = 21000
+        WHERE symbol = 'XRPUSDT' AND date = '2026-03-03'""",
+    "hourly settlements at the widest cap": """
+        UPDATE funding_daily SET settlement_count = 24, expected_settlement_count = 24,
+          interval_hours = 1, funding_rate_min = -0.04, funding_rate_max = -0.04,
+          funding_rate_first = -0.04, funding_rate_last = -0.04, funding_rate_sum = -0.96,
+          funding_rate_8h = -0.32, funding_rate_annualised = -350.4
+        WHERE symbol = 'SOLUSDT'""",
+    "the first day of a listing": """
+        DELETE FROM funding_daily WHERE date < '2026-03-03' AND symbol = 'SOLUSDT';
+        UPDATE funding_daily SET settlement_count = 1, expected_settlement_count = NULL,
+          interval_hours = NULL, hours_covered = NULL, funding_rate_8h = NULL,
+          funding_rate_annualised = NULL, funding_rate_sum = 0.0001, funding_rate_max = 0.0001,
+          funding_rate_last = 0.0001 WHERE symbol = 'SOLUSDT';
+        DELETE FROM open_interest_daily WHERE date < '2026-03-03' AND symbol = 'SOLUSDT';
+        UPDATE open_interest_daily SET sample_count = 12, expected_sample_count = NULL
+        WHERE symbol = 'SOLUSDT'""",
+    "a quiet symbol": """
+        UPDATE liquidations_daily SET long_usd = 0, short_usd = 0, total_usd = 0, long_coin = 0,
+          short_coin = 0, long_count = 0, short_count = 0, largest_usd = NULL,
+          largest_side = NULL, largest_at = NULL, max_24h_usd = 0, max_24h_end = NULL,
+          max_1h_usd = 0, max_1h_end = NULL WHERE symbol = 'XRPUSDT'""",
+    "amounts nobody can price": """
+        UPDATE open_interest_daily SET open_interest_usd_open = NULL,
+          open_interest_usd_high = NULL, open_interest_usd_low = NULL,
+          open_interest_usd_close = NULL, open_interest_usd_mean = NULL
+        WHERE symbol = 'XRPUSDT';
+        UPDATE liquidations_daily SET long_usd = NULL, total_usd = NULL, long_coin = NULL,
+          largest_usd = NULL, max_24h_usd = NULL, max_1h_usd = NULL WHERE symbol = 'XRPUSDT'""",
+    "a day with OI of zero": """
+        UPDATE open_interest_daily SET open_interest_coin_open = 0, open_interest_coin_high = 0,
+          open_interest_coin_low = 0, open_interest_coin_close = 0, open_interest_coin_mean = 0,
+          open_interest_usd_open = 0, open_interest_usd_high = 0, open_interest_usd_low = 0,
+          open_interest_usd_close = 0, open_interest_usd_mean = 0 WHERE symbol = 'XRPUSDT'""",
+    "the first run of all": """
+        DELETE FROM runs; DELETE FROM expectation_results; DELETE FROM source_conflicts""",
+    "old days are not this run's business": """
+        UPDATE funding_daily SET settlement_count = 1 WHERE date = '2026-03-01';
+        UPDATE coverage_daily SET status = 'partial' WHERE date = '2026-03-01'""",
+}
+
+
+@pytest.mark.parametrize("statements", NO_FALSE_ALARM.values(), ids=NO_FALSE_ALARM.keys())
+def test_no_false_alarm(broken: Callable[[str], Path], scope: Scope, statements: str) -> None:
+    own = {
+        table: [rule for rule in rules if rule not in set_by_schema]
+        for table, rules in suites().items()
+        if (set_by_schema := list(structure_rules(table))) != list(rules)
+    }
+    result = _audit(broken(statements), scope, own)
+    assert _failed(result) == set()
+
+
+QUIET_AUDIT = """
+import sys
+from datetime import date
+from pathlib import Path
+import expectations.gate
+assert not {"great_expectations", "duckdb_engine"} & sys.modules.keys()
+result = expectations.gate.audit(
+    Path(sys.argv[1]), run_id="r2", first=date(2026, 3, 2), last=date(2026, 3, 3))
+print(result.verdict.value)
+"""
+
+
+def test_audit_is_quiet_at_home_and_imports_late(
+    broken: Callable[[str], Path], tmp_path: Path
+) -> None:
+    build = broken("ALTER TABLE runs DROP COLUMN verdict")
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = {"HOME": str(home), "PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", QUIET_AUDIT, str(build)],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "blocked\n", "")
+    assert list(home.rglob("*")) == []
+    assert {path.name for path in tmp_path.iterdir()} == {"home", "broken.duckdb"}
