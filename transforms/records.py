@@ -9,7 +9,7 @@ reason, and the others go on. No number is guessed, clamped or filled.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -44,62 +44,72 @@ class Records:
         cell is NULL.
     read: records per raw key, unreadable ones included; files without any are there with 0.
     text_of: the record at a raw key and row as it stands in the file.
+    files: per raw key what its path says, once `with_facts` was told; else empty.
     """
 
     frame: pl.DataFrame
     read: Mapping[str, int]
     unreadable: Sequence[Unreadable]
     text_of: Callable[[str, int], str]
+    files: pl.DataFrame = field(default_factory=pl.DataFrame)
 
     def with_facts(self, payloads: Iterable[Payload], *labels: str) -> Records:
         """Adds what each file's path says: `path_symbol`, `path_first_date`, `path_last_date`
         and `path_<label>` for each of `labels`."""
-        files = list(payloads)
+        given = list(payloads)
         columns: dict[str, list[object]] = {
-            "raw_key": [p.raw_key for p in files],
-            "path_symbol": [p.facts.symbol for p in files],
-            "path_first_date": [p.facts.first_date for p in files],
-            "path_last_date": [p.facts.last_date for p in files],
+            "raw_key": [p.raw_key for p in given],
+            "path_symbol": [p.facts.symbol for p in given],
+            "path_first_date": [p.facts.first_date for p in given],
+            "path_last_date": [p.facts.last_date for p in given],
         }
-        columns |= {f"path_{label}": [p.facts.labels.get(label) for p in files] for label in labels}
+        columns |= {f"path_{label}": [p.facts.labels.get(label) for p in given] for label in labels}
         schema: dict[str, pl.DataType] = {name: pl.String() for name in columns}
         schema |= {"path_first_date": pl.Date(), "path_last_date": pl.Date()}
-        facts = pl.DataFrame(columns, schema=schema)
-        joined = self.frame.join(facts, on="raw_key", how="left", maintain_order="left")
-        return replace(self, frame=joined)
+        files = pl.DataFrame(columns, schema=schema)
+        joined = self.frame.join(files, on="raw_key", how="left", maintain_order="left")
+        return replace(self, frame=joined, files=files)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What can be wrong with a record: a cheap condition, and words for those that meet it."""
+
+    when: pl.Expr
+    reason: pl.Expr
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How text becomes a value, and what is wrong (text, else NULL) where it does not."""
+    """How text becomes a value, and the faults (over the text) that leave none."""
 
     value: pl.Expr
-    problem: pl.Expr
+    faults: tuple[Fault, ...]
 
 
-def _reading(
-    column: str, value: pl.Expr, what: str, *, optional: bool, fault: pl.Expr | None = None
-) -> Reading:
+def _reading(column: str, value: pl.Expr, what: str, *, optional: bool) -> Reading:
     text = pl.col(column)
-    shown = text.str.slice(0, _CELL_LIMIT)
-    empty = pl.lit(None, pl.String) if optional else pl.lit(f"{column} is empty")
-    problem = (
-        pl.when(text.is_null())
-        .then(empty)
-        .when(value.is_null())
-        .then(pl.format(f"{column} {{}} is not {what}", shown))
+    unread = Fault(
+        text.is_not_null() & value.is_null(),
+        pl.format(f"{column} {{}} is not {what}", _shown(text)),
     )
-    return Reading(value, problem if fault is None else problem.when(fault).then(
-        pl.format(f"{column} {{}} is out of range", shown)
-    ))  # fmt: skip
+    empty = Fault(text.is_null(), pl.lit(f"{column} is empty"))
+    return Reading(value, (unread,) if optional else (empty, unread))
+
+
+def _shown(text: pl.Expr) -> pl.Expr:
+    return text.str.slice(0, _CELL_LIMIT)
 
 
 def number(column: str, *, optional: bool = False, minimum: float | None = None) -> Reading:
     """A finite double; with `minimum`, not below it. NULL only where empty and `optional`."""
     cast = pl.col(column).cast(pl.Float64, strict=False)
     value = pl.when(cast.is_finite()).then(cast)
-    fault = None if minimum is None else value < minimum
-    return _reading(column, value, "a finite number", optional=optional, fault=fault)
+    reading = _reading(column, value, "a finite number", optional=optional)
+    if minimum is None:
+        return reading
+    reason = pl.format(f"{column} {{}} is out of range", _shown(pl.col(column)))
+    return replace(reading, faults=(*reading.faults, Fault(value < minimum, reason)))
 
 
 def exact_rate(column: str) -> Reading:
@@ -140,31 +150,30 @@ def text(column: str, *, optional: bool = False) -> Reading:
 
 def word(column: str, meanings: Mapping[str, str]) -> Reading:
     """One of a closed list of the venue's words, as what we call it."""
-    value = pl.col(column).replace_strict(
-        dict(meanings), default=None, return_dtype=pl.String
-    )  # fmt: skip
+    value = pl.col(column).replace_strict(dict(meanings), default=None, return_dtype=pl.String)
     return _reading(column, value, f"one of {', '.join(meanings)}", optional=False)
 
 
-def of_path_symbol(symbol: str = "symbol") -> pl.Expr:
-    """Check: a record belongs to the instrument its path names."""
-    return pl.when(pl.col(symbol) != pl.col("path_symbol")).then(
-        pl.format("symbol {} in a file of {}", pl.col(symbol), pl.col("path_symbol"))
+def of_path_symbol(symbol: str = "symbol") -> Fault:
+    """A record belongs to another instrument than its path names."""
+    return Fault(
+        pl.col(symbol) != pl.col("path_symbol"),
+        pl.format("symbol {} in a file of {}", symbol, "path_symbol"),
     )
 
 
-def within_path_days(moment: str) -> pl.Expr:
-    """Check: a record lies in the days its path claims, a day of spill-over on either side."""
+def within_path_days(moment: str) -> Fault:
+    """A record lies outside the days its path claims and the day on either side of them."""
     first = pl.col("path_first_date").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     last = pl.col("path_last_date").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-    outside = (pl.col(moment) < first - _SPILL) | (pl.col(moment) >= last + 2 * _SPILL)
-    return pl.when(outside).then(
+    return Fault(
+        (pl.col(moment) < first - _SPILL) | (pl.col(moment) >= last + 2 * _SPILL),
         pl.format(
             f"{moment} {{}} lies outside the path's days {{}} to {{}}",
             pl.col(moment).dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            pl.col("path_first_date"),
-            pl.col("path_last_date"),
-        )
+            "path_first_date",
+            "path_last_date",
+        ),
     )
 
 
@@ -191,27 +200,40 @@ def sift(
     readings: Mapping[str, Reading],
     *,
     at: str,
-    checks: Sequence[pl.Expr] = (),
+    checks: Sequence[Fault] = (),
 ) -> Sifted:
     """Reads columns out of text; rejects the records that cannot be read or fail a check.
 
-    readings: per column of the result. checks: expressions over the result, a reason or NULL.
+    readings: per column of the result. checks: faults over the result.
     at: the column of the result that is the record's time, for the rejected.
     """
-    typed = records.frame.select(
-        "raw_key",
-        "raw_row",
+    values = [
+        pl.col("raw_key", "raw_row"),
         pl.col("^path_.*$"),
         *(reading.value.alias(name) for name, reading in readings.items()),
-        pl.coalesce(
-            pl.lit(None, pl.String), *(reading.problem for reading in readings.values())
-        ).alias("reason"),
-    ).with_columns(reason=pl.coalesce("reason", pl.lit(None, pl.String), *checks))
-    kept = typed.filter(pl.col("reason").is_null()).drop("reason")
-    set_aside = typed.filter(pl.col("reason").is_not_null()).select(
-        "raw_key", "raw_row", pl.col(at).alias("at"), "reason"
+    ]
+    faults = [fault for reading in readings.values() for fault in reading.faults]
+    typed = records.frame.select(*values, _any(faults).alias("faulty")).with_columns(
+        pl.col("faulty") | _any(checks)
     )
+    # Words are put together for the few that need them.
+    faulty = records.frame.filter(typed["faulty"])
+    set_aside = faulty.select(*values, _first(faults).alias("reason")).select(
+        "raw_key", "raw_row", pl.col(at).alias("at"), pl.coalesce("reason", _first(checks))
+    )
+    kept = typed.filter(~pl.col("faulty")).drop("faulty")
     return Sifted(dataset, kept, _rejected(dataset, set_aside, records))
+
+
+def _any(faults: Iterable[Fault]) -> pl.Expr:
+    return pl.any_horizontal(
+        pl.lit(value=False), *(fault.when.fill_null(value=False) for fault in faults)
+    )
+
+
+def _first(faults: Iterable[Fault]) -> pl.Expr:
+    nothing = pl.lit(None, pl.String)
+    return pl.coalesce(nothing, *(pl.when(fault.when).then(fault.reason) for fault in faults))
 
 
 def _rejected(dataset: str, set_aside: pl.DataFrame, records: Records) -> pl.DataFrame:

@@ -31,6 +31,7 @@ from transforms.answers import RefusedError, RowsOf, read_json, rows_in
 from transforms.native import Unit
 from transforms.payload import NOTES_SCHEMA, BadPayload, Facts, Parsed, Payload
 from transforms.records import (
+    Fault,
     Records,
     assemble,
     epoch,
@@ -340,15 +341,18 @@ def _label_conventions(records: Records) -> pl.DataFrame:
         & (pl.col("path_first_date") >= LABELS_START_PERIODS_FROM)
         & (pl.col("label_convention") != "to_midnight")
     )
-    return (
-        records.frame.filter(pl.col("symbol") == pl.col("path_symbol"))
-        .group_by("raw_key", "path_product", "path_first_date")
-        .agg(
-            own=(label == midnight).any(),
-            following=(label == midnight + DAY).any(),
-            readable=label.is_not_null().any(),
+    midnights = (
+        # By text first: parsing and grouping all labels would cost as much as the rest.
+        records.frame.filter(
+            pl.col("create_time").str.contains(" 00:0[01]:"),
+            pl.col("symbol") == pl.col("path_symbol"),
         )
-        .filter("readable")
+        .group_by("raw_key")
+        .agg(own=(label == midnight).any(), following=(label == midnight + DAY).any())
+    )
+    files = records.files.filter(pl.col("raw_key").is_in([k for k, n in records.read.items() if n]))
+    return (
+        files.join(midnights, on="raw_key", how="left")
         .with_columns(
             label_convention=pl.when(pl.col("own") & pl.col("following"))
             .then(pl.lit("both_midnights"))
@@ -389,9 +393,10 @@ def _priced() -> list[pl.Expr]:
     ]
 
 
-_NO_PRICE = pl.when(
-    (pl.col("average_price").fill_null(0) <= 0) & (pl.col("order_price").fill_null(0) <= 0)
-).then(pl.lit("neither an average nor a limit price"))
+_NO_PRICE = Fault(
+    (pl.col("average_price").fill_null(0) <= 0) & (pl.col("order_price").fill_null(0) <= 0),
+    pl.lit("neither an average nor a limit price"),
+)
 
 
 def parse_snapshot_csv(payloads: Sequence[Payload]) -> Parsed:
