@@ -91,9 +91,14 @@ def _told(*, verbose: bool = False) -> Iterator[None]:
     try:
         yield
     except tuple(endings) as error:
-        err.print(str(error), style="red", highlight=False, markup=False)
+        _tell(error)
         code = next(code for kind, code in endings.items() if isinstance(error, kind))
         raise typer.Exit(code) from error
+
+
+def _tell(error: Exception) -> None:
+    """Say what went wrong; never wrapped, so that a path in it can be copied and searched for."""
+    err.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
 
 
 def _report(milled: Any, *, as_json: bool) -> None:
@@ -282,7 +287,7 @@ def sql(
         try:
             run_query(configuration.load(config), text, chosen.value, output, out)
         except QueryError as error:
-            err.print(str(error), style="red", highlight=False, markup=False)
+            _tell(error)
             raise typer.Exit(Exit.USAGE) from error
 
 

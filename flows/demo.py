@@ -1,4 +1,4 @@
-"""`make demo`: ten nights of January 2021, simulated, milled one by one, published and shown."""
+"""`make demo`: January 2021, simulated, milled night by night, published and shown."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import shutil
 import sys
 import threading
 import time
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -20,7 +22,11 @@ from simulator.plan import Plan
 from simulator.serve import serve
 from simulator.simulate import simulate
 
-FIRST, LAST = date(2021, 1, 8), date(2021, 1, 17)
+if TYPE_CHECKING:
+    from flows.mill import Milled
+
+FIRST, LAST = date(2021, 1, 1), date(2021, 1, 17)
+FIRST_NIGHT = date(2021, 1, 8)
 
 _CONFIG = """\
 # Written by `make demo`. Addresses start at this file's folder.
@@ -53,7 +59,7 @@ _QUESTIONS = {
         LEFT JOIN prices_daily p USING (date, venue, symbol)
         WHERE f.symbol = 'BTCUSDT' ORDER BY f.date""",
     "What the gate said, night by night": """
-        SELECT r.run_id, r.first_date AS night, r.verdict, count(*) AS expectations,
+        SELECT r.run_id, r.last_date AS night, r.verdict, count(*) AS expectations,
                count(*) FILTER (NOT success) AS failed,
                string_agg(e.table_name || '.' || e.expectation, ', ') FILTER (NOT success) AS which
         FROM runs r JOIN expectation_results e USING (run_id)
@@ -82,8 +88,8 @@ def main(folder: Path) -> None:
     # The gate's library takes seconds to import: it may do so while the simulator works.
     threading.Thread(target=warm_up, daemon=True).start()
 
-    console.rule("[bold]Simulate[/bold] ten days of January 2021 as Binance would publish them")
-    plan = Plan(FIRST, LAST, scenario="long-squeeze", funding_months_before=1)
+    console.rule("[bold]Simulate[/bold] January 2021 as Binance would have published it")
+    plan = Plan(FIRST, LAST, scenario="long-squeeze")
     summary = simulate(plan, folder / "exchange")
     console.print(f"{summary.files} files, {summary.bytes / 1e6:.1f} MB; oddities of real files:")
     for name, count in sorted(summary.quirk_counts().items()):
@@ -94,17 +100,23 @@ def main(folder: Path) -> None:
         port = server.url.rsplit(":", 1)[-1].rstrip("/")
         config.write_text(_CONFIG.format(api=server.url, port=port), encoding="utf-8")
         console.rule("[bold]Mill[/bold] each night: ingest, normalise, aggregate, audit, publish")
-        from flows.nightly import nightly  # noqa: PLC0415 - Prefect is imported once it is quiet
+        from flows.backfill import backfill  # noqa: PLC0415 - Prefect, once it is quiet
+        from flows.nightly import nightly  # noqa: PLC0415 - likewise
 
-        for number in range((LAST - FIRST).days + 1):
-            night = FIRST + timedelta(days=number)
+        def tell(what: str, flow: Callable[..., Milled], **days: date) -> None:
             started = time.monotonic()
-            milled = nightly(day=night, config=config)
+            milled = flow(**days, config=config)
             console.print(
-                f"{night}  {milled.fetched:>4} raw files  gate: {milled.verdict}  "
+                f"{what:<34}{milled.fetched:>5} raw files  gate: {milled.verdict}  "
                 f"{time.monotonic() - started:4.1f} s",
                 highlight=False,
             )
+
+        eve = FIRST_NIGHT - timedelta(days=1)
+        tell(f"backfill {FIRST} … {eve}", backfill, start=FIRST, end=eve)
+        for number in range((LAST - FIRST_NIGHT).days + 1):
+            night = FIRST_NIGHT + timedelta(days=number)
+            tell(f"nightly  {night}", nightly, day=night)
 
     console.rule("[bold]Read[/bold] what was published")
     settings = load(config)

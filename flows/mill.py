@@ -56,7 +56,7 @@ def mill(run: Run, asked: Days, days: Sequence[date]) -> Milled:
         fetched = ingest_task.with_options(
             retries=run.settings.ingest_retries,
             retry_delay_seconds=run.settings.ingest_retry_seconds,
-        )(run, Days(min(days), max(days)))
+        )(run, Days(min(days), max(days)), asked)
         transform_task(run, days)
         candidate = build_task(run, asked)
         if candidate is None:
@@ -82,9 +82,9 @@ def _worth_retrying(_task: Any, _run: TaskRun, state: State[Any]) -> bool:
 @task(
     name="ingest", cache_policy=NO_CACHE, persist_result=False, retry_condition_fn=_worth_retrying
 )
-def ingest_task(run: Run, days: Days) -> int:
+def ingest_task(run: Run, days: Days, asked: Days) -> int:
     """Raw exports of the days into the lake; returns how many files were new."""
-    return len(ingest(run, days, reporting.current()).fetched)
+    return len(ingest(run, days, reporting.current(), asked=asked).fetched)
 
 
 @task(name="transform", cache_policy=NO_CACHE, persist_result=False)

@@ -18,6 +18,7 @@ from flows.settings import Settings
 
 PAGE_ROWS = 10_000
 SHOWN_ROWS = 200
+PIPE_WIDTH = 100_000
 
 
 class QueryError(ValueError):
@@ -89,13 +90,17 @@ def _print_table(relation: duckdb.DuckDBPyConnection, columns: list[str], consol
         for position, name in enumerate(columns)
         if any(isinstance(row[position], int | float) for row in rows)
     }
+    if not console.is_terminal:
+        # Into a file or a pipe nothing is cut off at the width of a screen there is not.
+        console = Console(file=console.file, width=PIPE_WIDTH)
     table = Table(header_style="bold", box=None, pad_edge=False)
     for name in columns:
         table.add_column(name, justify="right" if name in numeric else "left", no_wrap=True)
     for row in rows[:SHOWN_ROWS]:
         table.add_row(*(_shown(value) for value in row))
     # A number cut short is a wrong number: let a narrow terminal wrap the line instead.
-    needed = Measurement.get(console, console.options, table).maximum
+    boundless = console.options.update(max_width=10_000)
+    needed = Measurement.get(console, boundless, table).maximum
     wide = Console(file=console.file, width=max(needed, console.width), no_color=console.no_color)
     wide.print(table)
     if len(rows) > SHOWN_ROWS:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import polars as pl
+
+from flows.failures import InputUnavailable
 from flows.reporting import Reporter, log
 from flows.run import Days, Run
 from flows.settings import SourceSettings
@@ -9,15 +12,21 @@ from flows.stages.ingest.from_api import ingest_api
 from flows.stages.ingest.from_archive import ingest_archive, symbol_folders
 from flows.stages.ingest.from_dumps import ingest_dumps
 from flows.stages.ingest.outcome import Outcome, Problem
+from flows.storage import raw_shelf
 from flows.storage.api import ApiSource
 from flows.storage.archive import Archive, open_archive
 from flows.storage.http import HttpClient
 from flows.storage.object_store import StoreUnavailable
 
 
-def ingest(run: Run, days: Days, reporter: Reporter) -> Outcome:
-    """Fetch what every source has for `days`. Raises InputUnavailable if anything is wanting;
-    whatever did arrive stays in the lake, so the next attempt asks for the rest only."""
+def ingest(run: Run, days: Days, reporter: Reporter, *, asked: Days | None = None) -> Outcome:
+    """Fetch what every source has for `days`.
+
+    asked: what the run is about, if `days` reach further; nothing at all about them is an error,
+        while what is missing beside something is for coverage and the gate to judge.
+    Raises InputUnavailable if anything is wanting; whatever did arrive stays in the lake, so the
+    next attempt asks for the rest only.
+    """
     outcome = Outcome()
     with HttpClient() as http:
         for source in run.settings.sources:
@@ -35,7 +44,31 @@ def ingest(run: Run, days: Days, reporter: Reporter) -> Outcome:
         problems=len(outcome.problems),
     )
     outcome.require_whole()
+    _require_something(run, asked or days)
     return outcome
+
+
+def _require_something(run: Run, days: Days) -> None:
+    """Raise InputUnavailable if not one raw file is about any of the days, of whatever venue."""
+    about = (pl.col("first_date") <= days.last) & (pl.col("last_date") >= days.first)
+    for venue in run.venues:
+        if raw_shelf.current(run.ledger, venue).filter(about).height:
+            return
+    span = f"{days.first}" if days.first == days.last else f"{days.first} … {days.last}"
+    addresses = [
+        f"  {source.venue} {kind}: {address}"
+        for source in run.settings.sources
+        for kind, address in (
+            ("archive", source.archive),
+            ("dumps", source.dumps),
+            ("api", source.api),
+        )
+        if address is not None
+    ]
+    raise InputUnavailable(
+        f"no source has anything about {span}; nothing was published. Asked were:\n"
+        + "\n".join(addresses)
+    )
 
 
 def _ingest_source(
