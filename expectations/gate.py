@@ -21,7 +21,6 @@ from transforms.schemas.evidence import ExpectationResults, Severity, Verdict
 from transforms.schemas.published import PUBLISHED_TABLES
 
 WORST_ROWS = 5
-_SUMMARY = ["severity", "table_name", "date", "venue", "expectation", "observed", "threshold"]
 
 
 class NothingChecked(RuntimeError):
@@ -129,10 +128,24 @@ def _detail(outcome: Outcome) -> str:
     return f"{found} ({outcome.rule.reason})"
 
 
-def summary(audit: Audit) -> pl.DataFrame:
-    """The failing expectations for a person, critical ones first."""
-    return (
-        audit.results.filter(~pl.col("success"))
-        .select(*_SUMMARY, "detail")
-        .sort(pl.col("severity") != Severity.CRITICAL.value, "table_name", "expectation")
+def failing(audit: Audit) -> pl.DataFrame:
+    """The expectations that did not hold, critical ones first; columns of ExpectationResults."""
+    return audit.results.filter(~pl.col("success")).sort(
+        pl.col("severity") != Severity.CRITICAL.value, "table_name", "expectation"
     )
+
+
+def summary(audit: Audit) -> str:
+    """For a terminal: what failed, on which venue-day, what was asked for, and the worst rows."""
+    lines = []
+    for row in failing(audit).iter_rows(named=True):
+        place = " ".join(str(row[name]) for name in ("date", "venue") if row[name] is not None)
+        where = f" ({place})" if place else ""
+        seen = f": {row['observed']}" if row["observed"] else ""
+        lines += [
+            f"{row['severity'].upper()} {row['table_name']}.{row['expectation']}{where}{seen}",
+            f"  asked: {row['threshold']}",
+            f"  found: {row['detail']}",
+        ]
+    held = audit.results["success"].sum()
+    return "\n".join([*lines, f"{audit.verdict}: {held} of {audit.results.height} held"])

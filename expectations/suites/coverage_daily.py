@@ -49,13 +49,23 @@ _COVERED = " UNION ALL ".join(
 RULES = (
     not_empty(Severity.CRITICAL),
     no_rows(
-        "every_day",
-        """
-        SELECT unnest(generate_series({first}, {last}, INTERVAL 1 DAY))::DATE AS date
-        EXCEPT SELECT date FROM batch ORDER BY date
-        """,
+        "fresh",
+        "SELECT {last} AS date, 'no rows' AS finding FROM (SELECT count(*) AS n FROM batch "
+        "WHERE date = {last}) WHERE n = 0",
         severity=Severity.CRITICAL,
         reason="without coverage, missing data and quiet markets look alike",
+        threshold="rows on the run's last day",
+        days=True,
+    ),
+    # A warning: a run that also takes in a late day spans days nobody ever asked for.
+    no_rows(
+        "no_gap",
+        """
+        SELECT unnest(generate_series({first}, {last}, INTERVAL 1 DAY))::DATE AS date
+        EXCEPT SELECT date FROM batch ORDER BY date DESC
+        """,
+        severity=Severity.WARNING,
+        reason="nothing is known of these days, not even that they are missing",
         threshold="a row for every day of the run",
         days=True,
     ),

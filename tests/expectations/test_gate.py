@@ -14,7 +14,7 @@ import duckdb
 import polars as pl
 import pytest
 
-from expectations.gate import Audit, NothingChecked, audit, summary
+from expectations.gate import Audit, NothingChecked, audit, failing, summary
 from expectations.rule import Rule, Scope, no_rows
 from expectations.structure import structure_rules
 from expectations.suites import suites
@@ -44,8 +44,7 @@ def _suite(*tables: str) -> dict[str, list[Rule]]:
 
 
 def _failed(result: Audit) -> set[tuple[str, str]]:
-    failing = result.results.filter(~pl.col("success"))
-    return set(failing.select("table_name", "expectation").iter_rows())
+    return set(failing(result).select("table_name", "expectation").iter_rows())
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +55,8 @@ def valid_audit(valid_build: Path, scope: Scope) -> Audit:
 def test_valid_build_passes(valid_audit: Audit) -> None:
     assert _failed(valid_audit) == set()
     assert valid_audit.verdict is Verdict.PASSED
-    assert summary(valid_audit).is_empty()
+    count = valid_audit.results.height
+    assert summary(valid_audit) == f"passed: {count} of {count} held"
 
 
 def test_every_rule_is_reported_with_what_it_saw(valid_audit: Audit) -> None:
@@ -78,7 +78,7 @@ def test_funding_rate_of_5_blocks_and_is_named(broken: Callable[[str], Path], sc
     )
     result = _audit(build, scope, _suite("funding_daily"))
     assert result.verdict is Verdict.BLOCKED
-    worst = summary(result).row(0, named=True)
+    worst = failing(result).row(0, named=True)
     assert worst["expectation"] == "rate_within_caps"
     assert (worst["date"], worst["venue"]) == (date(2026, 3, 2), "bybit")
     assert worst["detail"].startswith("2026-03-02 bybit BTCUSDT funding_rate_min=0.0001 ")
@@ -89,10 +89,17 @@ def test_warning_is_published(broken: Callable[[str], Path], scope: Scope) -> No
     build = broken("UPDATE funding_daily SET settlement_count = 2 WHERE date = '2026-03-03'")
     result = _audit(build, scope, _suite("funding_daily"))
     assert result.verdict is Verdict.WARNED
-    (row,) = summary(result).iter_rows(named=True)
+    (row,) = failing(result).iter_rows(named=True)
     assert row["observed"] == "6 failing, 12 rows of the run"
     assert (row["date"], row["venue"]) == (date(2026, 3, 3), None)
     assert "and 1 more" in row["detail"]
+    first, asked, found, verdict = summary(result).splitlines()
+    assert first == (
+        "WARNING funding_daily.none_missing (2026-03-03): 6 failing, 12 rows of the run"
+    )
+    assert asked == "  asked: settlement_count = expected_settlement_count where that is known"
+    assert found.startswith("  found: 2026-03-03 binance BTCUSDT settlement_count=2 ")
+    assert verdict.startswith("warned: ")
 
 
 def test_agreement_counts_rows_beyond_those_fetched(valid_build: Path, scope: Scope) -> None:
@@ -103,7 +110,7 @@ def test_agreement_counts_rows_beyond_those_fetched(valid_build: Path, scope: Sc
         "AS venue FROM range(401) AS r (i) ORDER BY i",
     )
     result = _audit(valid_build, scope, {"runs": [many]})
-    row = summary(result).row(0, named=True)
+    row = failing(result).row(0, named=True)
     assert row["observed"].startswith("401 failing")
     assert (row["date"], row["venue"]) == (date(2026, 3, 3), None)
 
@@ -112,16 +119,16 @@ def test_agreement_counts_rows_beyond_those_fetched(valid_build: Path, scope: Sc
 def test_missing_table_blocks(broken: Callable[[str], Path], scope: Scope, table: str) -> None:
     result = _audit(broken(f"DROP TABLE {table}"), scope, _suite(table))
     assert result.verdict is Verdict.BLOCKED
-    failing = summary(result).filter(pl.col("table_name") == table)
-    assert failing.height == len(suites()[table])
-    assert set(failing["severity"]) == {"critical"}
+    failed = failing(result).filter(pl.col("table_name") == table)
+    assert failed.height == len(suites()[table])
+    assert set(failed["severity"]) == {"critical"}
 
 
 def test_exception_in_a_warning_blocks(valid_build: Path, scope: Scope) -> None:
     rules = [_rule("asks", "SELECT no_such_column FROM batch"), _rule("fine", "FROM batch LIMIT 0")]
     result = _audit(valid_build, scope, {"runs": rules})
     assert result.verdict is Verdict.BLOCKED
-    (row,) = summary(result).iter_rows(named=True)
+    (row,) = failing(result).iter_rows(named=True)
     assert (row["expectation"], row["severity"]) == ("asks", "critical")
     assert row["detail"].startswith("could not be judged: ")
     assert "no_such_column" in row["detail"]

@@ -174,7 +174,8 @@ BREAKS: dict[tuple[str, str], tuple[str, int]] = {
         1,
     ),
     ("coverage_daily", "not_empty"): ("DELETE FROM coverage_daily", 1),
-    ("coverage_daily", "every_day"): ("DELETE FROM coverage_daily WHERE date = '2026-03-02'", 1),
+    ("coverage_daily", "fresh"): ("DELETE FROM coverage_daily WHERE date = '2026-03-03'", 1),
+    ("coverage_daily", "no_gap"): ("DELETE FROM coverage_daily WHERE date = '2026-03-02'", 1),
     ("coverage_daily", "nothing_where_missing"): (
         "UPDATE coverage_daily SET status = 'missing' WHERE date = '2026-03-03' "
         "AND venue = 'bybit' AND dataset = 'prices'",
