@@ -11,6 +11,7 @@ import pkgutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import Literal
 
 from transforms.payload import Facts, Parsed, Payload
 from transforms.schemas.column import Completeness, ContractKind, Margin, SourceKind
@@ -53,6 +54,7 @@ class Request:
     """One question to a venue's API.
 
     host: which of the venue's API hosts to ask (a key of `Venue.api_hosts`).
+    params: of the address (GET) or, as a JSON object, of the body (POST).
     weight, pool: cost against the rate limit `Venue.rate_limits[pool]`.
     path: where the answer's bytes belong below the venue's API root in the lake; names endpoint,
         symbol and window, so that the feed that reads it can tell them from it.
@@ -60,10 +62,11 @@ class Request:
 
     host: str
     endpoint: str
-    params: Mapping[str, str]
+    params: Mapping[str, str | int]
     path: str
     pool: str
     weight: int = 1
+    method: Literal["GET", "POST"] = "GET"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,10 @@ class Feed:
         below is matched with `facts`. Symbols may be unknown (None): then the prefixes above the
         symbol folders.
     folders: archive only: prefixes whose sub-folders are the symbols.
-    sample_interval: distance between samples where it is fixed.
+    candidates: archive only, for one that cannot be listed: the exact keys to ask for, for a
+        symbol over days (symbol None: files about many symbols); a key that is not there is no file.
+    carrier: whose files these are, if not the venue's own (such as `tardis`); a source reads the
+        feeds of its own carrier only.
     expects_every_day: a missing file is a gap, not a quiet day.
     """
 
@@ -114,8 +120,10 @@ class Feed:
     parse: Callable[[Sequence[Payload]], Parsed]
     folders: tuple[str, ...] = ()
     prefixes: Callable[[str, date, date], Sequence[str]] | None = None
+    candidates: Callable[[str | None, date, date], Sequence[str]] | None = None
     requests: Callable[[Window], Iterable[Request]] | None = None
     next_page: Pager | None = None
+    carrier: str | None = None
     expects_every_day: bool = True
 
 
@@ -127,6 +135,8 @@ class Venue:
         None if the symbol cannot be one of this venue's.
     relisted: symbols whose ticker was reused, with the UTC instants at which a new listing began.
     archive_published_after: how long after the end of a UTC day its archive files are there.
+    priced_by_prices: datasets whose raw rows bring no price of their own, so that amounts are
+        valued at the venue's `prices` rows within the hour before (mark, else index, else last).
     """
 
     name: str
@@ -137,6 +147,7 @@ class Venue:
     api_hosts: Mapping[str, str] = field(default_factory=dict)
     rate_limits: Mapping[str, RateLimit] = field(default_factory=dict)
     archive_published_after: timedelta = timedelta(hours=8)
+    priced_by_prices: frozenset[str] = frozenset()
 
     def feed_for(self, source: SourceKind, path: str) -> tuple[Feed, Facts] | None:
         """The feed that reads `path`, with what the path says; None if no feed does."""
