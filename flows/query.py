@@ -18,7 +18,6 @@ from flows.settings import Settings
 
 PAGE_ROWS = 10_000
 SHOWN_ROWS = 200
-PIPE_WIDTH = 100_000
 
 
 class QueryError(ValueError):
@@ -90,9 +89,6 @@ def _print_table(relation: duckdb.DuckDBPyConnection, columns: list[str], consol
         for position, name in enumerate(columns)
         if any(isinstance(row[position], int | float) for row in rows)
     }
-    if not console.is_terminal:
-        # Into a file or a pipe nothing is cut off at the width of a screen there is not.
-        console = Console(file=console.file, width=PIPE_WIDTH)
     table = Table(header_style="bold", box=None, pad_edge=False)
     for name in columns:
         table.add_column(name, justify="right" if name in numeric else "left", no_wrap=True)

@@ -105,7 +105,8 @@ def set_up(*, verbose: bool = False, quiet: bool = False) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        # Looked up for each line: whoever redirects standard error later means these lines too.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
     _current = BarReporter(Console(stderr=True)) if watched() else LoggingReporter()
