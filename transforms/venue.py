@@ -106,7 +106,7 @@ class Feed:
         symbol folders.
     folders: archive only: prefixes whose sub-folders are the symbols.
     candidates: archive only, for one that cannot be listed: the exact keys to ask for, for a
-        symbol over days (symbol None: files about many symbols); a key that is not there is no file.
+        symbol over days (symbol None: files about many symbols); a key not there is no file.
     carrier: whose files these are, if not the venue's own (such as `tardis`); a source reads the
         feeds of its own carrier only.
     expects_every_day: a missing file is a gap, not a quiet day.
