@@ -1,7 +1,7 @@
 """Rules all daily tables share: not empty, fresh, nobody vanished, amounts agree with prices.
 
-A table whose dataset no configured source provides is rightly empty. It counts as provided once
-there is a raw file for its dataset, or coverage for it that is not `unsupported`.
+A table whose dataset no configured source provides is rightly empty. A dataset counts as provided
+once there is a raw file for it.
 """
 
 # ruff: noqa: S608 - SQL put together from names of our own schemas; no reader's text gets in
@@ -15,19 +15,16 @@ USD_QUOTES = ("USD", "USDT", "USDC", "BUSD", "FDUSD", "TUSD", "USDP", "USDD", "U
 """Quote assets counted as US dollars at par."""
 
 
+def _has_source(dataset: str) -> str:
+    return f"EXISTS (SELECT 1 FROM raw_files WHERE dataset = '{dataset}')"
+
+
 def not_empty(severity: Severity, *, table: str | None = None) -> Rule:
     """The table has rows; for a daily `table`, only if a source provides its dataset."""
-    provided = "true"
-    if table is not None:
-        dataset = SOURCE_DATASET[table]
-        provided = (
-            f"(EXISTS (SELECT 1 FROM raw_files WHERE dataset = '{dataset}') OR EXISTS "
-            f"(SELECT 1 FROM coverage_daily WHERE dataset = '{dataset}' "
-            "AND status <> 'unsupported'))"
-        )
+    provided = "true" if table is None else _has_source(SOURCE_DATASET[table])
     return no_rows(
         "not_empty",
-        f"SELECT 'no rows' AS finding FROM (SELECT count(*) AS n FROM batch) "
+        "SELECT 'no rows' AS finding FROM (SELECT count(*) AS n FROM batch) "
         f"WHERE n = 0 AND {provided}",
         severity=severity,
         reason="every other rule holds on an empty table",
@@ -38,15 +35,16 @@ def not_empty(severity: Severity, *, table: str | None = None) -> Rule:
 
 
 def fresh(severity: Severity, *, table: str) -> Rule:
-    """The run's last day has rows, unless coverage says that no source supports the dataset."""
+    """The run's last day has rows, where a source provides the dataset and coverage does not say
+    that every venue leaves it `unsupported` on that day."""
     dataset = SOURCE_DATASET[table]
     covered = f"SELECT 1 FROM coverage_daily WHERE dataset = '{dataset}' AND date = {{last}}"
     return no_rows(
         "fresh",
-        f"SELECT {{last}} AS date, 'no rows' AS finding "
-        f"FROM (SELECT count(*) AS n FROM batch WHERE date = {{last}}) WHERE n = 0 "
-        f"AND (EXISTS ({covered} AND status <> 'unsupported') OR (NOT EXISTS ({covered}) "
-        f"AND EXISTS (SELECT 1 FROM raw_files WHERE dataset = '{dataset}')))",
+        "SELECT {last} AS date, 'no rows' AS finding "
+        "FROM (SELECT count(*) AS n FROM batch WHERE date = {last}) "
+        f"WHERE n = 0 AND {_has_source(dataset)} "
+        f"AND (EXISTS ({covered} AND status <> 'unsupported') OR NOT EXISTS ({covered}))",
         severity=severity,
         reason="yesterday's page must not be published as today's",
         threshold="rows on the run's last day",

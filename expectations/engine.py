@@ -46,27 +46,31 @@ class Outcome:
     error: str | None = None
 
 
-def load() -> Any:
-    """Import Great Expectations; call it in a thread while something else waits."""
-    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        importlib.import_module("great_expectations.expectations")
-        return importlib.import_module("great_expectations")
-
-
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without its warnings and log lines: what matters of them is in the results."""
+    """Without its warnings and log lines: what matters of them is in the results.
+
+    Some of its loggers set levels of their own, so their records are stopped on the way up.
+    """
     logger = logging.getLogger("great_expectations")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
+    nowhere, propagate = logging.NullHandler(), logger.propagate
+    logger.addHandler(nowhere)
+    logger.propagate = False
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        logger.propagate = propagate
+        logger.removeHandler(nowhere)
+
+
+def load() -> Any:
+    """Import Great Expectations; call it in a thread while something else waits."""
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    with _quiet():
+        importlib.import_module("great_expectations.expectations")
+        return importlib.import_module("great_expectations")
 
 
 def _message(exception_info: Any) -> str | None:

@@ -10,16 +10,19 @@ from transforms.schemas.evidence import Severity
 
 
 def _status(name: str, status: str, reason: str) -> Rule:
+    """A warning about days with `status`, of venues that ever had a raw file of the dataset: what
+    no source was ever configured for is missing every day, and nobody's news."""
     return no_rows(
         name,
         f"""
         SELECT date, venue, dataset, instruments_expected, instruments_present, rows FROM batch
-        WHERE {{in_run}} AND status = '{status}'
+        WHERE {{in_run}} AND status = '{status}' AND EXISTS (SELECT 1 FROM raw_files AS r
+          WHERE r.venue = batch.venue AND r.dataset = batch.dataset)
         ORDER BY date DESC, instruments_expected DESC NULLS LAST, venue, dataset
         """,
         severity=Severity.WARNING,
         reason=reason,
-        threshold=f"no venue-day with status {status}",
+        threshold=f"no venue-day with status {status}, where a source provides the dataset",
         days=True,
     )
 

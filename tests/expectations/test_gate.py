@@ -190,6 +190,11 @@ NO_FALSE_ALARM = {
         DELETE FROM raw_files WHERE dataset = 'liquidations';
         UPDATE coverage_daily SET status = 'unsupported', rows = 0, instruments_present = 0
         WHERE dataset = 'liquidations'""",
+    "a dataset nobody configured a source for": """
+        DELETE FROM positioning_daily;
+        DELETE FROM raw_files WHERE dataset = 'positioning';
+        UPDATE coverage_daily SET status = 'missing', rows = 0, instruments_present = 0,
+          instruments_expected = NULL WHERE dataset = 'positioning'""",
     "a dataset coverage has never heard of": """
         DELETE FROM prices_daily;
         DELETE FROM raw_files WHERE dataset = 'prices';
@@ -269,10 +274,12 @@ def test_no_false_alarm(broken: Callable[[str], Path], scope: Scope, statements:
 
 
 QUIET_AUDIT = """
+import logging
 import sys
 from datetime import date
 from pathlib import Path
 import expectations.gate
+logging.basicConfig(level=logging.DEBUG)
 assert not {"great_expectations", "duckdb_engine"} & sys.modules.keys()
 result = expectations.gate.audit(
     Path(sys.argv[1]), run_id="r2", first=date(2026, 3, 2), last=date(2026, 3, 3))

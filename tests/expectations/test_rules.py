@@ -196,12 +196,12 @@ BREAKS: dict[tuple[str, str], tuple[str, int]] = {
     ),
     ("coverage_daily", "none_missing"): (
         "UPDATE coverage_daily SET status = 'missing' WHERE date = '2026-03-03' "
-        "AND venue = 'bybit'",
+        "AND venue = 'binance'",
         5,
     ),
     ("coverage_daily", "none_partial"): (
         "UPDATE coverage_daily SET status = 'partial' WHERE date = '2026-03-03' "
-        "AND venue = 'bybit'",
+        "AND venue = 'binance'",
         5,
     ),
     ("raw_files", "not_empty"): ("DELETE FROM raw_files", 1),
