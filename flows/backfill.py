@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 from prefect import flow
 
+from flows import reporting
 from flows import settings as configuration
 from flows.mill import Milled, mill
 from flows.run import Days, Run
@@ -27,6 +28,7 @@ def backfill(
     What a killed backfill brought home and computed is kept: run it again and it goes on.
     only_missing: leave days alone that were milled before, even if their files changed since.
     """
+    reporting.ensure()
     if end < start:
         raise configuration.ConfigError(f"--end {end} is before --start {start}")
     settings = configuration.load(config)

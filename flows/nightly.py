@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 from prefect import flow
 
+from flows import reporting
 from flows import settings as configuration
 from flows.mill import Milled, mill
 from flows.run import Days, Run
@@ -22,6 +23,7 @@ def nightly(day: date | None = None, config: Path | None = None) -> Milled:
 
     config: a `perpmill.toml`; default: the one in the working directory.
     """
+    reporting.ensure()
     run = Run.begin(configuration.load(config), "nightly")
     wanted = run.started_at.date() - DAY if day is None else day
     return mill(run, Days(wanted, wanted), [*_milled_before(run, wanted), wanted])

@@ -80,6 +80,12 @@ def current() -> Reporter:
     return _current
 
 
+def ensure() -> None:
+    """Configure logging where nobody has: in a worker's process."""
+    if not structlog.is_configured():
+        set_up()
+
+
 def watched() -> bool:
     """Whether a person looks at standard error."""
     return sys.stderr.isatty()
