@@ -67,6 +67,24 @@ def test_expected_are_those_of_the_seven_days_before():
     assert verdict(coverage(seen[:-2])) == (2, 0, 0, "missing")
 
 
+def test_the_first_sample_of_the_next_day_does_not_stand_for_its_file():
+    # 288 samples a day, of which the last is labelled 00:00 of the day after.
+    before = [("open_interest", "BTCUSDT", "2026-03-07", 288)]
+    coarser = [*before, ("open_interest", "BTCUSDT", "2026-03-08", 6)]
+    trace = [*before, ("open_interest", "BTCUSDT", "2026-03-08", 1)]
+    assert verdict(coverage(coarser), "open_interest") == (1, 1, 6, "ok")
+    assert verdict(coverage(trace), "open_interest") == (1, 0, 0, "missing")
+    # It is still due on the day after, whichever days are computed together.
+    for first in ("2026-03-08", "2026-03-09"):
+        told = coverage(trace, first, "2026-03-09")
+        assert verdict(told, "open_interest", "2026-03-09") == (1, 0, 0, "missing")
+    # One event is a liquidation feed at work.
+    events = [
+        ("liquidations", "BTCUSDT", on, n) for on, n in (("2026-03-07", 500), ("2026-03-08", 1))
+    ]
+    assert verdict(coverage(events), "liquidations") == (1, 1, 1, "ok")
+
+
 def test_an_instrument_that_was_delisted_is_not_expected():
     seen = [
         ("funding_rates", symbol, on, 3)

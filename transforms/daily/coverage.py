@@ -3,6 +3,9 @@
 Due are the instruments that had data on any of the 7 days before and are still listed. For
 liquidations, where nothing to report is a report too, an instrument is there if it has events, if
 a file of its own covered the day, or if it was due and an all-market recording spoke that day.
+
+Elsewhere a trace is not data: a file whose labels are period ends holds the first sample of the
+next day, which must not make up for that day's own file (1 sample of 288).
 """
 
 from __future__ import annotations
@@ -17,6 +20,9 @@ from transforms.schemas.evidence import CoverageDaily, CoverageStatus
 from transforms.schemas.normalised import TIME_COLUMN
 
 COVERAGE_LOOKBACK_DAYS = 7
+TRACE = 0.01
+"""Fewer rows than this share of an instrument's fullest day of the 7 before are no data. Low, since
+intervals change: from 288 samples a day to 6 is coarser, not missing."""
 
 _EVENTS = "liquidations"
 _KEY = ("dataset", "date")
@@ -77,6 +83,24 @@ def _due(there: pl.DataFrame, instruments: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _more_than_a_trace(there: pl.DataFrame) -> pl.DataFrame:
+    """Of `dataset`, `symbol`, `date` and `rows` those days that have data of their own."""
+    offsets = pl.DataFrame({"days": range(1, COVERAGE_LOOKBACK_DAYS + 1)})
+    by = ["dataset", "symbol", "date"]
+    fullest = (
+        there.join(offsets, how="cross")
+        .with_columns(date=pl.col("date") + pl.duration(days=pl.col("days")))
+        .group_by(by)
+        .agg(fullest=pl.col("rows").max())
+    )
+    enough = pl.col("rows") >= TRACE * pl.col("fullest")
+    return (
+        there.join(fullest, on=by, how="left")
+        .filter((pl.col("dataset") == _EVENTS) | enough.fill_null(value=True))
+        .drop("fullest")
+    )
+
+
 def coverage_daily(
     presence: pl.DataFrame,
     first: date,
@@ -88,6 +112,8 @@ def coverage_daily(
     accounting: pl.DataFrame,
 ) -> pl.DataFrame:
     """`CoverageDaily` of a venue for first … last, a row per day and dataset behind a daily table.
+
+    `rows` are those of the instruments that are there.
 
     presence: the outcome of `presence` for the venue's datasets, from `COVERAGE_LOOKBACK_DAYS`
         before `first` on.
@@ -113,7 +139,7 @@ def coverage_daily(
         .select("dataset", "symbol", "date", rows=pl.lit(0, dtype=pl.Int64))
     )
     present = (
-        pl.concat([there, spoken_for])
+        pl.concat([_more_than_a_trace(there), spoken_for])
         .group_by(_KEY)
         .agg(
             instruments_present=pl.col("symbol").n_unique().cast(pl.Int64),
