@@ -5,7 +5,6 @@ the gate said about it, which is known only after the audit. So there are two fi
 *candidate*, which `Warehouse` writes and the gate reads, and the *sealed* file, which `seal` makes
 as a byte copy of the candidate plus this run's `expectation_results` and its row of `runs`; it
 then compares a hash of every table of both files and refuses the result if anything else differs.
-
 """
 
 from __future__ import annotations
