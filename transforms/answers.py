@@ -6,13 +6,13 @@ Numbers stay text from the file to the typed row, so that no digit is lost on th
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 import polars as pl
 
-from transforms.container import unpack
+from transforms.container import unpack, unpack_lines
 from transforms.payload import BadPayload, Payload
 from transforms.records import Records, Unreadable
 
@@ -71,7 +71,12 @@ class _Collected:
 
 
 def read_json(
-    venue: str, payloads: Sequence[Payload], columns: Mapping[str, Where], rows_of: RowsOf
+    venue: str,
+    payloads: Sequence[Payload],
+    columns: Mapping[str, Where],
+    rows_of: RowsOf,
+    *,
+    lines_with: bytes | None = None,
 ) -> Records:
     """The records of JSON files as text columns, one per entry of `columns`, and `arrival_ns`
     (text) where a recording has it.
@@ -80,15 +85,25 @@ def read_json(
     error of the venue's is one unreadable record; the other lines are kept. A file that repeats
     or overlaps another is only read here; what to do about it is not this stage's.
 
+    lines_with: for logs of everything a venue does, whose files have one message a line whatever
+        their name: only lines with these bytes can hold records. The others are passed over
+        unparsed and the file is never held whole. A line without a closing bracket at its end
+        was cut off and may have lost them, so it is read all the same.
+
     Raises BadPayload for a `.json` that is not JSON, holds no answer of this kind, or is the
     venue's report of an error.
     """
     found = _Collected(columns)
     for payload in payloads:
+        if lines_with is not None:
+            found.open(payload.raw_key)
+            lines = _told_of(lines_with, unpack_lines(payload, venue=venue))
+            _read_lines(payload.raw_key, lines, rows_of, found)
+            continue
         content = unpack(payload, venue=venue).removeprefix(b"\xef\xbb\xbf")
         found.open(payload.raw_key)
         if ".jsonl" in PurePosixPath(payload.path).suffixes:
-            _read_lines(payload.raw_key, content, rows_of, found)
+            _read_lines(payload.raw_key, content.split(b"\n"), rows_of, found)
             continue
         try:
             _read_document(payload.raw_key, _loads(content), rows_of, found)
@@ -154,8 +169,12 @@ def _read_document(raw_key: str, document: object, rows_of: RowsOf, found: _Coll
         _read_message(raw_key, part, rows_of, found)
 
 
-def _read_lines(raw_key: str, content: bytes, rows_of: RowsOf, found: _Collected) -> None:
-    for line in content.split(b"\n"):
+def _told_of(mark: bytes, lines: Iterable[bytes]) -> Iterable[bytes]:
+    return (line for line in lines if mark in line or not line.rstrip().endswith((b"]", b"}")))
+
+
+def _read_lines(raw_key: str, lines: Iterable[bytes], rows_of: RowsOf, found: _Collected) -> None:
+    for line in lines:
         if not line.strip():
             continue
         try:

@@ -1,4 +1,4 @@
-"""Getting at the text of a raw export: zip with one csv, gzip, zstandard, or plain.
+"""Getting at the text of a raw export: zip with one csv, gzip, zstandard, LZ4 frame, or plain.
 
 Inflating is bounded: nothing a venue publishes in the datasets we read comes near
 `INFLATED_LIMIT`, so what does is a mistake or an attack and is refused before memory is spent.
@@ -9,6 +9,8 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import PurePosixPath
 
 import pyarrow as pa  # type: ignore[import-untyped]  # pyarrow ships no type information
@@ -18,6 +20,7 @@ from isal.igzip_lib import IsalError
 from transforms.payload import BadPayload, Payload
 
 INFLATED_LIMIT = 1 << 29  # 512 MiB; a month of one-minute bars is about 5 MB
+LINES_LIMIT = 1 << 36  # 64 GiB, in passing; an hour of all fills of a venue may be several
 
 _LOCAL_HEADER_SIZE = 30
 _ENCRYPTED = 0x1
@@ -25,6 +28,8 @@ _UTF8_NAME = 0x800
 _RAW_DEFLATE = -15
 _GZIP = 31
 _GZIP_MAGIC = b"\x1f\x8b"
+_CODECS = {".zst": "zstd", ".lz4": "lz4"}  # of pyarrow, whose lz4 stream is the frame format
+_CHUNK = 1 << 22
 
 
 class _BrokenError(ValueError):
@@ -32,7 +37,8 @@ class _BrokenError(ValueError):
 
 
 def unpack(payload: Payload, *, venue: str = "raw export", limit: int = INFLATED_LIMIT) -> bytes:
-    """The bytes inside `payload`, by the suffix of its path: .zip, .gz, .zst, else as they are.
+    """The bytes inside `payload`, by the suffix of its path: .zip, .gz, .zst, .lz4, else as they
+    are.
 
     A zip holds exactly one member, named like the zip with `.csv`; its CRC is verified. An empty
     result is valid: a venue may publish a file in which nothing happened.
@@ -49,7 +55,7 @@ def unpack(payload: Payload, *, venue: str = "raw export", limit: int = INFLATED
 
 def _opened(content: bytes, path: PurePosixPath, limit: int) -> bytes:
     _refuse_page(content)
-    inflate = {".zip": _unzip, ".gz": _gunzip, ".zst": _unzstd}.get(path.suffix.lower())
+    inflate = _INFLATE.get(path.suffix.lower())
     if inflate is None:
         return content
     if not content:
@@ -146,12 +152,70 @@ def _gunzip(content: bytes, _stem: str, limit: int) -> bytes:
     return b"".join(parts)
 
 
-def _unzstd(content: bytes, _stem: str, limit: int) -> bytes:
+def _unstream(codec: str, content: bytes, _stem: str, limit: int) -> bytes:
+    parts: list[bytes] = []
+    room = limit
+    for part in _chunks(codec, content):
+        room -= len(part)
+        if room < 0:
+            raise _BrokenError(f"inflates to more than {limit} bytes")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _chunks(codec: str, content: bytes) -> Iterator[bytes]:
+    if not content:
+        raise _BrokenError("empty file")
     try:
-        with pa.input_stream(pa.BufferReader(content), compression="zstd") as stream:
-            inflated: bytes = stream.read(limit + 1)
+        with pa.input_stream(pa.BufferReader(content), compression=codec) as stream:
+            while part := stream.read(_CHUNK):
+                yield part
     except (OSError, pa.ArrowException) as error:
         raise _BrokenError(f"broken compression: {error}") from None
-    if len(inflated) > limit:
-        raise _BrokenError(f"inflates to more than {limit} bytes")
-    return inflated
+
+
+_INFLATE: dict[str, Callable[[bytes, str, int], bytes]] = {
+    ".zip": _unzip,
+    ".gz": _gunzip,
+    **{suffix: partial(_unstream, codec) for suffix, codec in _CODECS.items()},
+}
+
+
+def unpack_lines(
+    payload: Payload, *, venue: str = "raw export", limit: int = LINES_LIMIT
+) -> Iterator[bytes]:
+    """The lines of `unpack(payload)` one by one, without their newlines and without ever holding
+    more than a chunk of a .zst or .lz4; for files that are too large as a whole.
+
+    Raises BadPayload like `unpack`, possibly after some lines.
+    """
+    path = PurePosixPath(payload.path)
+    codec = _CODECS.get(path.suffix.lower())
+    if codec is None:
+        yield from unpack(payload, venue=venue).split(b"\n")
+        return
+    try:
+        _refuse_page(payload.content)
+        yield from _lines(_chunks(codec, payload.content), limit)
+    except _BrokenError as error:
+        raise BadPayload(venue, payload.path, str(error)) from None
+
+
+def _lines(chunks: Iterator[bytes], limit: int) -> Iterator[bytes]:
+    room, pending, first = limit, [b""], True
+    for chunk in chunks:
+        if first:
+            _refuse_page(chunk)
+            first = False
+        room -= len(chunk)
+        if room < 0:
+            raise _BrokenError(f"inflates to more than {limit} bytes")
+        head, *rest = chunk.split(b"\n")
+        pending.append(head)
+        if rest:
+            yield b"".join(pending)
+            yield from rest[:-1]
+            pending = [rest[-1]]
+        if sum(map(len, pending)) > INFLATED_LIMIT:
+            raise _BrokenError(f"a line of more than {INFLATED_LIMIT} bytes")
+    yield b"".join(pending)

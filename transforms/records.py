@@ -139,6 +139,18 @@ def utc_text(column: str, layout: str = "%Y-%m-%d %H:%M:%S") -> Reading:
     return _instant(column, parsed.dt.replace_time_zone("UTC"), optional=False)
 
 
+def iso_utc(column: str, *, optional: bool = False) -> Reading:
+    """A UTC instant in ISO 8601: `T`, `D` (BitMEX files) or a space between day and time, any
+    fraction of a second, `Z`, `+00:00` or nothing behind it. Another zone is no time here."""
+    plain = (
+        pl.col(column)
+        .str.replace(r"^(\d{4}-\d\d-\d\d)[TD ]", "$1 ")
+        .str.replace(r"(?:Z|\+00:?00)$", "")
+    )
+    parsed = plain.str.strptime(pl.Datetime("us"), "%Y-%m-%d %H:%M:%S%.f", strict=False)
+    return _instant(column, parsed.dt.replace_time_zone("UTC"), optional)
+
+
 def _instant(column: str, moment: pl.Expr, optional: bool) -> Reading:
     value = pl.when(moment.is_between(EARLIEST, LATEST)).then(moment)
     return _reading(column, value, "a time", optional=optional)

@@ -26,6 +26,8 @@ from decimal import Decimal
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import pyarrow as pa
+
 from transforms.payload import Payload
 from transforms.venue import Feed, Venue, discover
 
@@ -51,6 +53,11 @@ def pack(path: str, text: bytes, *, member: str | None = None) -> bytes:
     name = PurePosixPath(path)
     if name.suffix == ".gz":
         return gzip.compress(text, mtime=0)
+    if name.suffix == ".lz4":
+        sink = pa.BufferOutputStream()
+        with pa.output_stream(sink, compression="lz4") as stream:
+            stream.write(text)
+        return bytes(sink.getvalue())
     if name.suffix != ".zip":
         return text
     buffer = io.BytesIO()

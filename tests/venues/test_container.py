@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from tests.venues.cases import pack
-from transforms.container import unpack
+from transforms.container import unpack, unpack_lines
 from transforms.payload import BadPayload, Facts, Payload
 from transforms.schemas.column import SourceKind
 
@@ -43,6 +43,35 @@ def test_gzip_with_several_members() -> None:
 def test_zstandard() -> None:
     squeezed = pa.compress(TEXT, codec="zstd", asbytes=True)
     assert unpack(payload("a.jsonl.zst", squeezed)) == TEXT
+
+
+def test_lz4_frame() -> None:
+    assert unpack(payload("a.csv.lz4", pack("a.csv.lz4", TEXT))) == TEXT
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz", ".zst", ".lz4"])
+def test_line_by_line(suffix: str) -> None:
+    text = b"x" * 9_000_000 + b"\n" + TEXT + b"end"  # the first line is longer than a chunk
+    squeezed = pack(f"a{suffix}", text)
+    if suffix == ".zst":
+        squeezed = pa.compress(text, codec="zstd", asbytes=True)
+    assert list(unpack_lines(payload(f"a{suffix}", squeezed))) == text.split(b"\n")
+
+
+@pytest.mark.parametrize(
+    ("content", "limit", "reason"),
+    [
+        (pack("a.lz4", TEXT)[:-9], 1 << 20, "broken compression"),
+        (b"plain text", 1 << 20, "broken compression"),
+        (b"", 1 << 20, "empty file"),
+        (b"<html>", 1 << 20, "page instead of data"),
+        (pack("a.lz4", b"<html>"), 1 << 20, "page instead of data"),
+        (pack("a.lz4", TEXT), 10_000, "more than 10000 bytes"),
+    ],
+)
+def test_lines_that_cannot_be_had(content: bytes, limit: int, reason: str) -> None:
+    with pytest.raises(BadPayload, match=reason):
+        list(unpack_lines(payload("a.lz4", content), limit=limit))
 
 
 def test_plain() -> None:
@@ -92,6 +121,7 @@ BROKEN = {
     "no gzip": ("a.gz", b"plain", "not gzip"),
     "bad gzip": ("a.gz", pack("a.gz", TEXT)[:10] + b"\xff" * 40, "broken compression"),
     "no zstandard": ("a.zst", b"plain", "broken compression"),
+    "no lz4": ("a.lz4", b"plain", "broken compression"),
     "empty gzip": ("a.gz", b"", "empty file"),
 }
 
@@ -115,6 +145,7 @@ def test_bytes_in_front_of_the_first_member() -> None:
         ("a.zip", GOOD),
         ("a.gz", pack("a.gz", TEXT)),
         ("a.zst", pa.compress(TEXT, codec="zstd", asbytes=True)),
+        ("a.lz4", pack("a.lz4", TEXT)),
     ],
 )
 def test_bombs_are_refused_at_the_limit(path: str, content: bytes) -> None:
