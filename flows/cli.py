@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -294,8 +294,8 @@ def sql(
 @app.command()
 def simulate(
     folder: Annotated[Path, typer.Argument(metavar="OUT", help="Where to write.")],
-    first: Day = date(2021, 1, 8),
-    last: Day = date(2021, 1, 17),
+    first: OptionalDay = None,
+    last: OptionalDay = None,
     symbols: Annotated[int, typer.Option(min=1, help="How many instruments.")] = 12,
     seed: int = 17,
     scenario: Scenario = Scenario.CALM,
@@ -305,11 +305,16 @@ def simulate(
     ] = False,
     port: Annotated[int, typer.Option(min=0, max=65535)] = 8017,
 ) -> None:
-    """Write simulated exports in the venues' exact raw format; optionally serve them."""
+    """Write simulated exports in the venues' exact raw format; optionally serve them.
+
+    Without days: the ten of January 2021 that the long squeeze is modelled on.
+    """
     with _told():
         from simulator.plan import Plan
         from simulator.simulate import simulate as write
 
+        first = first or date(2021, 1, 8)
+        last = last or first + timedelta(days=9)
         if last < first:
             raise typer.BadParameter("--last is before --first")
         plan = Plan(

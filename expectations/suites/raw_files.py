@@ -16,7 +16,7 @@ _SERIES = (
 )
 
 
-def _quarantined(name: str, severity: Severity, max_share: float) -> Rule:
+def _quarantined(name: str, severity: Severity, max_share: float, spared: int) -> Rule:
     return no_rows(
         name,
         f"""
@@ -24,14 +24,15 @@ def _quarantined(name: str, severity: Severity, max_share: float) -> Rule:
           sum(rows_read)::BIGINT AS records, arg_max(key, rows_quarantined) AS worst_key
         FROM batch
         WHERE superseded_by IS NULL AND coalesce({_DAY} BETWEEN {{first}} AND {{last}}, true)
-        GROUP BY venue, dataset HAVING sum(rows_quarantined) > {{max_share}} * sum(rows_read)
+        GROUP BY venue, dataset
+        HAVING sum(rows_quarantined) > greatest({{max_share}} * sum(rows_read), {{spared}})
         ORDER BY quarantined / greatest(records, 1) DESC, venue, dataset
         """,
         severity=severity,
         reason="a venue changed its format, or a parser lost its footing",
-        threshold="at most {max_share:.0%} of a venue's records of a dataset; files of other days "
-        "than the run's left out",
-        limits={"max_share": max_share},
+        threshold="at most {spared} records, or {max_share:.0%} of a venue's records of a dataset; "
+        "files of other days than the run's left out",
+        limits={"max_share": max_share, "spared": spared},
         days=True,
     )
 
@@ -51,14 +52,16 @@ RULES = (
         reason="no record may get lost without a word",
         threshold="rows_read = kept + duplicate + quarantined, or all NULL",
     ),
-    _quarantined("hardly_any_quarantined", Severity.WARNING, 0.01),
-    _quarantined("few_quarantined", Severity.CRITICAL, 0.10),
+    _quarantined("hardly_any_quarantined", Severity.WARNING, 0.01, spared=0),
+    _quarantined("few_quarantined", Severity.CRITICAL, 0.10, spared=3),
+    # A stray row at the other midnight, or a hole at one, is no convention.
     no_rows(
         "label_convention_steady",
         f"""
         WITH files AS (
           SELECT venue, dataset, key, {_DAY} AS day, label_convention, {_SERIES} AS series
-          FROM batch WHERE superseded_by IS NULL AND label_convention IS NOT NULL
+          FROM batch WHERE superseded_by IS NULL
+          AND label_convention NOT IN ('both_midnights', 'no_midnight')
         ), steps AS (
           SELECT *, lag(label_convention) OVER (PARTITION BY venue, dataset, series ORDER BY key)
             AS label_before FROM files

@@ -2,42 +2,54 @@
 
 from __future__ import annotations
 
-from expectations.rule import no_rows
+from expectations.rule import Rule, no_rows
 from transforms.schemas.evidence import Severity
 
-RULES = (
-    no_rows(
-        "none",
-        """
-        SELECT date, venue, symbol, dataset, "at", column_name, kept_value, other_value
-        FROM batch WHERE {in_run}
-        ORDER BY date DESC, venue, dataset, symbol, "at", column_name
-        """,
-        severity=Severity.WARNING,
-        reason="two sources give different values for one fact; the declared winner is published",
-        threshold="no conflict on the run's days",
-        days=True,
-    ),
-    no_rows(
-        "few",
+
+def _disputed(name: str, severity: Severity, reason: str, *, max_share: float, spared: int) -> Rule:
+    """A few facts in dispute are a venue's everyday strays; beyond a share they are a fault.
+
+    spared: so many may differ whatever their share, since a small desk has few rows.
+    """
+    return no_rows(
+        name,
         """
         WITH differ AS (
-          SELECT venue, dataset, count(DISTINCT (symbol, "at")) AS conflicts
+          SELECT venue, dataset, count(DISTINCT (symbol, "at")) AS conflicts,
+            arg_max((symbol, "at", column_name, kept_value, other_value), date) AS newest
           FROM batch WHERE {in_run} GROUP BY venue, dataset
         ), seen AS (
           SELECT venue, dataset, sum(rows)::BIGINT AS rows FROM coverage_daily WHERE {in_run}
           GROUP BY venue, dataset
         )
-        SELECT venue, dataset, conflicts, coalesce(rows, 0) AS rows
+        SELECT venue, dataset, conflicts, coalesce(rows, 0) AS rows, newest
         FROM differ LEFT JOIN seen USING (venue, dataset)
-        WHERE conflicts > {max_share} * coalesce(rows, 0)
+        WHERE conflicts > greatest({max_share} * coalesce(rows, 0), {spared})
         ORDER BY conflicts / greatest(coalesce(rows, 0), 1) DESC, venue, dataset
         """,
-        severity=Severity.CRITICAL,
-        reason="that many contradictions are a wrong unit or a wrong day, not a restatement",
-        threshold="at most {max_share:.0%} of a venue's rows of a dataset on the run's days",
-        limits={"max_share": 0.01},
+        severity=severity,
+        reason=reason,
+        threshold="at most {spared} facts, or {max_share:.1%} of a venue's rows of a dataset on "
+        "the run's days",
+        limits={"max_share": max_share, "spared": spared},
         days=True,
+    )
+
+
+RULES = (
+    _disputed(
+        "hardly_any",
+        Severity.WARNING,
+        "two sources give different values for one fact; the declared winner is published",
+        max_share=0.001,
+        spared=0,
+    ),
+    _disputed(
+        "few",
+        Severity.CRITICAL,
+        "that many contradictions are a wrong unit or a wrong day, not a restatement",
+        max_share=0.01,
+        spared=20,
     ),
     no_rows(
         "values_differ",

@@ -211,7 +211,7 @@ def _raw_files() -> list[dict[str, Any]]:
             "rows_kept": 990,
             "rows_duplicate": 10,
             "rows_quarantined": 0,
-            "label_convention": "period_end" if dataset == "open_interest" else None,
+            "label_convention": "to_midnight" if dataset == "open_interest" else None,
             "superseded_by": None,
         }
         for dataset in SOURCE_DATASET.values()

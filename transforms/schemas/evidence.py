@@ -126,8 +126,9 @@ class RawFiles(dy.Schema):
     rows_duplicate = count("Rows folded into an equal or better one", null="not read yet")
     rows_quarantined = count("Records set aside", null="not read yet")
     label_convention = text(
-        "What the labels of a series mark in this file: period_end or period_start",
-        null="does not apply, or cannot be told",
+        "Which midnight the labels of a day's series hold: from_midnight (00:00…23:55), "
+        "to_midnight (00:05…24:00), both_midnights (one is a stray row) or no_midnight",
+        null="not a labelled series",
     )
     superseded_by = text("Key of the file that replaced it at the venue", null="current")
 
