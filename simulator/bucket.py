@@ -1,4 +1,4 @@
-"""A folder as the bucket `data.binance.vision`: objects and S3 listings (versions 1 and 2).
+"""A folder as an S3 bucket: objects and S3 listings (versions 1 and 2).
 
 Listing: namespace and elements as in the S3 API (ListObjects, ListObjectsV2); keys in byte order,
 keys and common prefixes counted together, at most 1000 a page. Only `/` is a delimiter, as on the
@@ -19,7 +19,6 @@ from pathlib import Path
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
-NAME = "data.binance.vision"
 _NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 PAGE = 1000
@@ -75,9 +74,9 @@ class Asked:
         """A key as the answer writes it."""
         return quote(value, safe="/") if self.encoded else escape(value)
 
-    def facts(self, page: list[Entry], *, more: bool) -> list[tuple[str, str]]:
+    def facts(self, name: str, page: list[Entry], *, more: bool) -> list[tuple[str, str]]:
         """The elements above the contents."""
-        facts = [("Name", NAME), ("Prefix", self.text(self.prefix))]
+        facts = [("Name", name), ("Prefix", self.text(self.prefix))]
         if self.second:
             facts.append(("KeyCount", str(len(page))))
             if self.token is not None:
@@ -98,10 +97,11 @@ class Asked:
 
 
 class Bucket:
-    """The objects below `root`."""
+    """The objects below `root`, as the bucket of that name."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, name: str) -> None:
         self.root = root
+        self.name = name
         self._digests: dict[tuple[str, int, int], str] = {}
 
     def file(self, key: str) -> Path | None:
@@ -155,7 +155,8 @@ class Bucket:
         page = list(itertools.islice(found, asked.size + 1))
         more = len(page) > asked.size > 0
         page = page[: asked.size]
-        body = "".join(f"<{name}>{value}</{name}>" for name, value in asked.facts(page, more=more))
+        facts = asked.facts(self.name, page, more=more)
+        body = "".join(f"<{name}>{value}</{name}>" for name, value in facts)
         for entry in page:
             if entry.file is not None:
                 body += self._contents(entry.file, asked.text(entry.key))

@@ -13,7 +13,7 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 
-from simulator.listings import Listing
+from simulator.listing import Listing
 from simulator.market import DAY, Market, day_minutes
 from simulator.noise import keys, uniforms
 
@@ -79,7 +79,7 @@ def settlement_hours(listing: Listing, day: date, *, quirks: bool) -> list[tuple
             return [(hour, 4) for hour in range(0, 24, 4)]
         return [(0, 4 if day.day == 1 else 8), (8, 8), (16, 8)]
     step = listing.funding_hours
-    return [(hour, step) for hour in range(0, 24, step)]
+    return [(hour, step) for hour in range(listing.funding_offset, 24, step)]
 
 
 def settle(market: Market, listings: Sequence[Listing], month: Month) -> pl.DataFrame:
@@ -114,10 +114,12 @@ def settle(market: Market, listings: Sequence[Listing], month: Month) -> pl.Data
         minutes = start + hour * 60
         late = np.zeros(len(due), dtype=np.int64)
         if quirks:
-            key = keys(seed, "settlement", [listing.symbol])
+            key = keys(seed, "settlement", [listing.noise_name])
             u = uniforms(key, minutes)
-            # Half of the stamps are exact, the rest a few milliseconds late, up to 47.
-            late = np.floor(48.0 * np.clip(2.0 * u - 1.0, 0.0, None) ** 4).astype(np.int64)
+            # Half of the stamps are exact, the rest a few milliseconds late.
+            late = np.floor(
+                (listing.jitter_ms + 1) * np.clip(2.0 * u - 1.0, 0.0, None) ** 4
+            ).astype(np.int64)
             if listing.base in {"XRP", "SOL", "BNB"}:
                 rate = np.where(uniforms(key, minutes + 1) < 0.08, 0.0, rate)
                 tiny = uniforms(key, minutes + 2) < 0.04

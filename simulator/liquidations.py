@@ -7,8 +7,6 @@ hour before. Sizes are log-normal around a mean that grows with the total.
 
 from __future__ import annotations
 
-from datetime import date
-
 import numpy as np
 import polars as pl
 
@@ -23,15 +21,12 @@ EVENTS: dict[str, pl.DataType] = {
     "position": pl.String(),  # long or short: which side was liquidated
     "average_price": pl.Float64(),
     "limit_price": pl.Float64(),
-    "quantity": pl.Float64(),  # base units, or contracts
+    "quantity": pl.Float64(),  # native units (`Listing.contract_size`)
     "last_quantity": pl.Float64(),  # of the last fill
     "amount_coin": pl.Float64(),  # canonical coins
     "amount_usd": pl.Float64(),
     "published": pl.Boolean(),  # False where the venue's throttle dropped it
 }
-
-THROTTLED_FROM = date(2021, 4, 27)
-"""From this day on the venue publishes at most one order per symbol and second (the last)."""
 
 _MEAN_USD = 15_000.0
 _EVENTS_OF_A_LARGE_TOTAL = 4_000.0
@@ -46,8 +41,9 @@ def _targets(market: Market, path: DayPath) -> tuple[Floats, Floats]:
     place = np.array([number], dtype=np.int64)
     mood = float(normals(keys(seed, "liquidations", ["market"]), place)[0])
     total = course.liquidations_usd.get(offset, CALM_LIQUIDATIONS_USD * float(np.exp(0.3 * mood)))
+    total *= market.share
     weight = np.array([listing.liquidation_weight for listing in path.listings])
-    own = normals(keys(seed, "liquidations", [x.symbol for x in path.listings]), place)
+    own = normals(keys(seed, "liquidations", [x.noise_name for x in path.listings]), place)
     weight = weight * np.exp((0.1 if scripted else 0.5) * own)
     # Normalised by the weights without noise on calm days, so that totals differ from day to day.
     usd = total * weight / (weight.sum() if scripted else sum_of_weights(path))
@@ -72,12 +68,15 @@ def _counts_and_totals(usd: Floats, chance: Floats) -> tuple[Ints, Floats]:
     return count, total
 
 
-def liquidate(market: Market, path: DayPath) -> pl.DataFrame:
-    """Every liquidation of a day, by symbol and time. Needs a path on a grid of 5 minutes."""
+def liquidate(market: Market, path: DayPath, *, throttled: bool) -> pl.DataFrame:
+    """Every liquidation of a day, by symbol and time. Needs a path on a grid of 5 minutes.
+
+    throttled: the exchange publishes at most one order per symbol and second (the last).
+    """
     listings, start = path.listings, path.start
     day_start = day_minutes(path.day)
     place = np.array([day_start], dtype=np.int64)
-    names = [listing.symbol for listing in listings]
+    names = [listing.noise_name for listing in listings]
     usd, share = _targets(market, path)
     hour_ago = LEAD_SLOTS
     log = np.log(path.index)
@@ -117,11 +116,14 @@ def liquidate(market: Market, path: DayPath) -> pl.DataFrame:
                 "limit": rounded(limit, price_scale),
                 "usd": total[row] * size / size_sum[row],
                 "fill": uniforms(event_key, 4 * nth + 5),
+                # The price of the settlement coin at the last sample: what a reader can know.
+                "settle": path.settle[row, start + slot],
             }
         )
     if not parts:
         return pl.DataFrame(schema=EVENTS)
-    return _frame(path, {name: np.concatenate([p[name] for p in parts]) for name in parts[0]})
+    events = {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
+    return _frame(path, events, throttled=throttled)
 
 
 LEAD_SLOTS = 12
@@ -139,17 +141,18 @@ def _times(row: Ints, u: Floats, cumulated: Floats) -> tuple[Ints, Ints]:
     return at, slot.astype(np.int64)
 
 
-def _frame(path: DayPath, events: dict[str, Ints | Floats]) -> pl.DataFrame:
+def _frame(path: DayPath, events: dict[str, Ints | Floats], *, throttled: bool) -> pl.DataFrame:
     listings = path.listings
     row = events["row"].astype(np.int64)
-    inverse = np.array([x.product == "cm" for x in listings])[row]
+    inverse = np.array([x.inverse for x in listings])[row]
     face = np.array([float(x.contract_size) for x in listings])[row]
     multiplier = np.array([float(x.multiplier) for x in listings])[row]
     scale = digits(listings, price=False)[row, 0]
     average = events["average"]
-    wanted = np.where(inverse, events["usd"] / face, events["usd"] / average)
+    base = face * events["settle"]
+    wanted = np.where(inverse, events["usd"] / face, events["usd"] / (average * base))
     quantity = np.maximum(rounded(wanted, scale), 1.0 / scale)
-    usd = np.where(inverse, quantity * face, quantity * average)
+    usd = np.where(inverse, quantity * face, quantity * average * base)
     # Two thirds of the orders fill at once; the rest in several goes, the last one smaller.
     last = np.where(events["fill"] < 0.66, quantity, rounded(quantity * events["fill"], scale))
     third = np.array([x.last_day == path.day for x in listings])[row]
@@ -163,7 +166,7 @@ def _frame(path: DayPath, events: dict[str, Ints | Floats]) -> pl.DataFrame:
             "limit_price": events["limit"],
             "quantity": quantity,
             "last_quantity": np.maximum(last, 1.0 / scale),
-            "amount_coin": np.where(inverse, usd / average, quantity * multiplier),
+            "amount_coin": np.where(inverse, usd / average, quantity * base) * multiplier,
             "amount_usd": usd,
             "ends_early": third,
         }
@@ -172,7 +175,7 @@ def _frame(path: DayPath, events: dict[str, Ints | Floats]) -> pl.DataFrame:
     frame = frame.filter(~pl.col("ends_early") | (pl.col("at") < end_ms)).drop("ends_early")
     frame = frame.sort("product", "symbol", "at", "position", "quantity", "limit_price")
     published: pl.Expr = pl.lit(value=True)
-    if path.day >= THROTTLED_FROM:
+    if throttled:
         second = pl.col("at") // 1000
         published = (second != second.shift(-1).over("symbol")).fill_null(value=True)
     return frame.with_columns(published=published).select(

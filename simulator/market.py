@@ -12,7 +12,8 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
 
-from simulator.listings import Listing
+from simulator.coins import BTC
+from simulator.listing import Listing
 from simulator.noise import Floats, Ints, keys, normals, wander
 from simulator.plan import Plan
 from simulator.scenarios import REFERENCE_PRICE, Course, along, course
@@ -48,7 +49,8 @@ class DayPath:
 
     minutes: the grid, from LEAD before 00:00 to 24:00, both inclusive, `step` apart.
     index, mark, last: US dollars per base unit. premium: fraction of the index.
-    open_interest: native units (base coins, or contracts for COIN-M).
+    open_interest: one-sided, in native units (`Listing.contract_size`).
+    settle: US dollars per settlement coin of a quanto contract, 1 for the others.
     accounts, top_accounts, top_positions: long ÷ short. taker: buy ÷ sell of the step that starts.
     volume: base coins traded in the step that starts at the grid point.
     """
@@ -67,11 +69,19 @@ class DayPath:
     top_positions: Floats
     taker: Floats
     volume: Floats
+    settle: Floats
 
     @property
     def start(self) -> int:
         """Position of 00:00 in the grid."""
         return LEAD // self.step
+
+    @property
+    def base_per_unit(self) -> Floats:
+        """Base units in one native unit; for inverse contracts US dollars."""
+        size = np.array([[float(x.contract_size)] for x in self.listings])
+        out: Floats = size * self.settle
+        return out
 
 
 def digits(listings: Sequence[Listing], *, price: bool) -> Floats:
@@ -87,10 +97,14 @@ def rounded(values: Floats, scale: Floats) -> Floats:
 
 
 class Market:
-    """The market of a plan."""
+    """The market of a plan as one exchange has it.
 
-    def __init__(self, plan: Plan) -> None:
+    share: of all that is liquidated in the market.
+    """
+
+    def __init__(self, plan: Plan, share: float = 1.0) -> None:
         self.plan = plan
+        self.share = share
         self.course: Course = course(plan.scenario)
         self.break_minutes = day_minutes(plan.break_day or plan.last)
         self.scripted = plan.scenario != "calm"
@@ -102,7 +116,19 @@ class Market:
 
     def index(self, listings: Sequence[Listing], minutes: Ints) -> Floats:
         """Index price in US dollars per base unit."""
-        coins = sorted({listing.coin for listing in listings})
+        row = [listing.coin for listing in listings]
+        beta = np.array([[listing.beta] for listing in listings])
+        price = np.array([[listing.price] for listing in listings])
+        return self._index(row, beta, price, minutes)
+
+    def bitcoin(self, minutes: Ints) -> Floats:
+        """Index price of BTC in US dollars."""
+        beta, price = np.array([[BTC.beta]]), np.array([[BTC.price]])
+        out: Floats = self._index([BTC.name], beta, price, minutes)[0]
+        return out
+
+    def _index(self, names: list[str], beta: Floats, price: Floats, minutes: Ints) -> Floats:
+        coins = sorted(set(names))
         if self.scripted:
             sizes = {DAY: 0.012, 240: 0.005, 60: 0.003, 5: 0.0005}
             noise = wander(self.plan.seed, "price", coins, minutes, sizes)
@@ -116,9 +142,7 @@ class Market:
             sizes = {DAY * 16: 0.12, DAY: 0.012, 240: 0.005, 60: 0.003, 5: 0.0005}
             noise = wander(self.plan.seed, "price", coins, minutes, sizes)
         script = np.log(along(self.course.btc_price, self.hours(minutes)) / REFERENCE_PRICE)
-        row = np.array([coins.index(listing.coin) for listing in listings])
-        beta = np.array([[listing.beta] for listing in listings])
-        price = np.array([[listing.price] for listing in listings])
+        row = np.array([coins.index(name) for name in names])
         out: Floats = price * np.exp(beta * script[None, :] + noise[row])
         return out
 
@@ -128,7 +152,7 @@ class Market:
         A crowding of f settles at f: funding is premium + clamp(0.01 % − premium, ±0.05 %). Dated
         contracts carry a basis of 5 % a year that is gone at delivery.
         """
-        names = [listing.symbol for listing in listings]
+        names = [listing.noise_name for listing in listings]
         crowding = along(self.course.crowding, self.hours(minutes))[None, :]
         lift = _CLAMP * np.clip((crowding - _INTEREST) / _INTEREST, 0.0, 1.0)
         own = wander(self.plan.seed, "premium", names, minutes, {720: 1.6e-4, 120: 0.8e-4})
@@ -149,7 +173,7 @@ class Market:
         """One UTC day, on a grid of `step` minutes (1 or 5)."""
         start = day_minutes(day)
         minutes = np.arange(start - LEAD, start + DAY + 1, step, dtype=np.int64)
-        seed, names = self.plan.seed, [listing.symbol for listing in listings]
+        seed, names = self.plan.seed, [listing.noise_name for listing in listings]
         place = minutes[None, :]
 
         def one(stream: str) -> Floats:
@@ -164,8 +188,9 @@ class Market:
 
         coins = self._open_interest(listings, minutes)
         face = np.array([[x.contract_size] for x in listings], dtype=np.float64)
-        inverse = np.array([[x.product == "cm"] for x in listings])
-        native = np.where(inverse, coins * mark / face, coins)
+        inverse = np.array([[x.inverse] for x in listings])
+        settle = self._settle(listings, minutes)
+        native = np.where(inverse, coins * mark / face, coins / (face * settle))
         native = rounded(native, digits(listings, price=False))
 
         slow = {DAY: 0.04, 60: 0.01}
@@ -193,11 +218,20 @@ class Market:
             top_positions=np.round(top_positions, 8),
             taker=np.round(taker, 8),
             volume=volume,
+            settle=settle,
         )
+
+    def _settle(self, listings: Sequence[Listing], minutes: Ints) -> Floats:
+        quanto = np.array([[x.margin == "quanto"] for x in listings])
+        if not quanto.any():
+            return np.ones((len(listings), len(minutes)))
+        bitcoin = np.round(self.bitcoin(minutes), 8)
+        out: Floats = np.where(quanto, bitcoin[None, :], 1.0)
+        return out
 
     def _open_interest(self, listings: Sequence[Listing], minutes: Ints) -> Floats:
         """One-sided, in base coins."""
-        names = [listing.symbol for listing in listings]
+        names = [listing.noise_name for listing in listings]
         sizes = {DAY: 0.003, 60: 0.001, 5: 0.0004}
         if not self.scripted:
             sizes = {DAY * 8: 0.08, DAY: 0.01, 60: 0.002, 5: 0.0005}

@@ -31,12 +31,16 @@ class Plan:
     """Which days, instruments and events to simulate.
 
     first, last: UTC days, both inclusive.
-    symbols: USDⓈ-M symbols (`simulator.listings`); COIN-M has its own fixed few.
+    symbols: linear contracts of each exchange (on Binance USDⓈ-M symbols), at most; inverse and
+        quanto ones are a fixed few.
     break_day: the day on which the price breaks in a scenario; `last` if None. Two plans that
-        share it, the seed and the symbols write the same bytes for the days they share.
-    quirks: write the faults real files have (`simulator.quirks`).
+        share it, the seed, the venues and the symbols write the same bytes for the days they share.
+    quirks: write the faults real files have (`simulator.exchanges`).
+    products, kline_kinds, interval: of Binance.
     funding_months_before: months of fundingRate archive before the month of `first`, so that
         what is typical can be known.
+    venues: the exchanges and carriers to write (`simulator.exchanges`). What is liquidated in the
+        market is shared among them; a carrier brings in the exchanges it tells of.
     """
 
     first: date
@@ -50,6 +54,7 @@ class Plan:
     interval: str = "1h"
     break_day: date | None = None
     funding_months_before: int = 0
+    venues: tuple[str, ...] = ("binance",)
 
     def __post_init__(self) -> None:
         if self.first > self.last:
@@ -64,13 +69,15 @@ class Plan:
             raise ValueError(f"products must be some of {', '.join(get_args(Product))}")
         if not set(self.kline_kinds) <= set(get_args(KlineKind)):
             raise ValueError(f"kline_kinds must be some of {', '.join(get_args(KlineKind))}")
+        if not self.venues:
+            raise ValueError("venues must not be empty")
         if self.funding_months_before < 0:
             raise ValueError("funding_months_before must not be negative")
 
 
 @dataclass(frozen=True, slots=True)
 class Quirk:
-    """One fault written on purpose: its name in `simulator.quirks.KNOWN`, where, and what."""
+    """One fault written on purpose: its name (one of `Exchange.quirks`), where, and what."""
 
     name: str
     path: str

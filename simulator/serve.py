@@ -1,16 +1,20 @@
-"""Serves a simulated root on loopback as Binance would: bucket, plain archive and REST API.
+"""Serves a simulated root on loopback as the exchanges would: buckets, web archives and APIs.
 
 | address | what |
 |---|---|
-| `/data.binance.vision/…` | the bucket in path style: objects and listings, anonymous |
-| `/data/…`, `/?prefix=…` | the same without the bucket's name |
-| `/fapi/…`, `/dapi/…`, `/futures/data/…` | the REST API (`simulator.rest`) |
+| `/{bucket}/…` | an exchange's bucket in path style: objects and listings, anonymous |
+| `/{exchange}/…` | its folder below `archive/` likewise, or its API |
+| `/fapi/…`, `/v5/…`, `/api/v5/…`, `/info`, … | its API (`Exchange.routes`) |
+| `/data/…`, `/cdn/…`, … | its web archive (`Exchange.roots`) |
+| `/?prefix=…` | Binance's bucket |
 
-Like the real archive it ignores `Range` and answers with the whole body.
+All is on one port: no two exchanges use the same paths. Like the real archives it ignores `Range`
+and answers with the whole body.
 """
 
 from __future__ import annotations
 
+import json
 import socket
 import sys
 import threading
@@ -28,10 +32,11 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from simulator import bucket as s3
+from simulator.exchange import Api, Asked, Exchange, discover
 from simulator.faults import Faults, Trouble
-from simulator.rest import Api, failure
 
-_API = ("/fapi/", "/dapi/", "/futures/data/")
+_BARE = "data.binance.vision"
+_JSON, _XML = "application/json", "application/xml"
 
 
 class Server:
@@ -41,8 +46,15 @@ class Server:
         _require_loopback(host)
         if not root.is_dir():
             raise FileNotFoundError(f"nothing to serve: {root} is not a folder")
-        self.bucket = s3.Bucket(root / "archive/binance")
-        self.api = Api(root)
+        self.exchanges = discover()
+        self.buckets = {
+            name: s3.Bucket(root / "archive" / folder, name)
+            for exchange in self.exchanges.values()
+            for name, folder in ({exchange.name: exchange.name} | dict(exchange.buckets)).items()
+        }
+        self.apis: dict[str, Api] = {
+            x.name: x.answer(root) for x in self.exchanges.values() if x.answer is not None
+        }
         self.trouble = Trouble(faults or Faults())
         self.hits: Counter[str] = Counter()
         self._lock = threading.Lock()
@@ -51,6 +63,24 @@ class Server:
         address, bound = self.http.server_address[:2]
         name = f"[{address!s}]" if ":" in str(address) else str(address)
         self.url = f"http://{name}:{bound}"
+
+    def api(self, path: str) -> tuple[Api, str] | None:
+        """The API that answers at a path, and the path as it knows it."""
+        for exchange in self.exchanges.values():
+            own = path.removeprefix(f"/{exchange.name}") if _inside(path, exchange) else path
+            if exchange.name in self.apis and own.startswith(exchange.routes):
+                return self.apis[exchange.name], own
+        return None
+
+    def place(self, path: str) -> tuple[s3.Bucket, str]:
+        """The bucket a path is about, and the key in it; without a key it is a listing."""
+        name, _, key = path[1:].partition("/")
+        if name in self.buckets:
+            return self.buckets[name], key
+        for exchange in self.exchanges.values():
+            if exchange.roots and path.startswith(exchange.roots):
+                return self.buckets[exchange.name], path[1:]
+        return self.buckets[_BARE], path[1:]
 
     def count(self, path: str) -> int:
         """Count a request; how many there were in the current minute."""
@@ -162,7 +192,14 @@ class _Handler(BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:  # the name http.server calls
         self._answer()
 
-    def _answer(self) -> None:
+    def do_POST(self) -> None:  # the name http.server calls
+        size = int(self.headers.get("Content-Length") or 0)
+        try:
+            self._answer(json.loads(self.rfile.read(size)))
+        except ValueError:
+            self._answer()
+
+    def _answer(self, body: Any = None) -> None:
         owner, trouble = self.server.owner, self.server.owner.trouble
         parts = urlsplit(self.path)
         path = unquote(parts.path)
@@ -170,40 +207,42 @@ class _Handler(BaseHTTPRequestHandler):
         used = owner.count(path)
         if trouble.faults.slow_seconds:
             time.sleep(trouble.faults.slow_seconds)
-        is_api = path.startswith(_API)
+        found = owner.api(path)
         status = trouble.status()
         if status is not None:
-            body = failure(-1003, "simulated fault") if is_api else s3.error("Fault", "simulated")
+            content = s3.error("Fault", "simulated") if found is None else found[0].fault(status)
             wait = trouble.faults.retry_after
             extra = {} if wait is None else {"Retry-After": f"{wait:g}"}
-            self._send(status, body, _type(is_api), extra)
-        elif is_api:
-            code, body = owner.api.answer(path, query)
-            self._send(code, body, _type(is_api), {"X-MBX-USED-WEIGHT-1m": str(used)})
+            self._send(status, content, _XML if found is None else _JSON, extra)
+        elif found is not None:
+            api, own = found
+            code, content = api.answer(Asked(self.command, own, query, body))
+            self._send(code, content, _JSON, {"X-MBX-USED-WEIGHT-1m": str(used)})
+        elif self.command == "POST":
+            self._send(405, s3.error("MethodNotAllowed", "not for archives"), _XML, {})
         else:
             self._object(path, query)
 
     def _object(self, path: str, query: dict[str, str]) -> None:
         owner = self.server.owner
-        named = f"/{s3.NAME}"
-        key = path.removeprefix(named).removeprefix("/") if _inside(path, named) else path[1:]
+        bucket, key = owner.place(path)
         if not key:
             try:
-                self._send(200, owner.bucket.listing(query), "application/xml", {})
+                self._send(200, bucket.listing(query), _XML, {})
             except s3.BadListing as bad:
-                self._send(400, s3.error("InvalidArgument", str(bad)), "application/xml", {})
+                self._send(400, s3.error("InvalidArgument", str(bad)), _XML, {})
             return
-        file = owner.bucket.file(key)
+        file = bucket.file(key)
         if file is None:
             body = s3.error("NoSuchKey", "The specified key does not exist.", key)
-            self._send(404, body, "application/xml", {})
+            self._send(404, body, _XML, {})
             return
         body, stat = file.read_bytes(), file.stat()
         if owner.trouble.falsifies(path):
             body = b"0" * 64 + body[64:]
         changed = datetime.fromtimestamp(int(stat.st_mtime), UTC)
         headers = {
-            "ETag": owner.bucket.etag(file, stat),
+            "ETag": bucket.etag(file, stat),
             "Last-Modified": format_datetime(changed, usegmt=True),
         }
         cut = self.command == "GET" and owner.trouble.truncates(path)
@@ -225,9 +264,5 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
 
-def _inside(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(f"{folder}/")
-
-
-def _type(is_api: bool) -> str:  # a plain choice of two
-    return "application/json" if is_api else "application/xml"
+def _inside(path: str, exchange: Exchange) -> bool:
+    return path.startswith(f"/{exchange.name}/")

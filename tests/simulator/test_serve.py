@@ -24,6 +24,7 @@ from simulator.faults import Faults
 from simulator.plan import Summary
 from simulator.serve import Server, serve
 
+TRUTH = "truth/binance"
 BUCKET = "data.binance.vision"
 NS = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 METRICS = "data/futures/um/daily/metrics"
@@ -153,7 +154,7 @@ def test_listings_s3_would_refuse(http: httpx.Client, query: dict[str, str]) -> 
 def test_nothing_outside_the_bucket_is_served(
     server: Server, squeeze: tuple[Path, Summary]
 ) -> None:
-    bucket = Bucket(squeeze[0] / "archive/binance")
+    bucket = Bucket(squeeze[0] / "archive/binance", BUCKET)
     for key in ("../../truth/plan.json", "data/../../../truth/plan.json", "/etc/passwd", "a\0b"):
         assert bucket.file(key) is None
     with httpx.Client() as client:
@@ -161,7 +162,7 @@ def test_nothing_outside_the_bucket_is_served(
 
 
 def test_funding_pages_to_the_end(http: httpx.Client, squeeze: tuple[Path, Summary]) -> None:
-    truth = pl.read_parquet(squeeze[0] / "truth/settlements.parquet").filter(symbol="LRCUSDT")
+    truth = pl.read_parquet(squeeze[0] / TRUTH / "settlements.parquet").filter(symbol="LRCUSDT")
     start, rows = ms(2021, 1, 1), list[dict[str, Any]]()
     while True:
         page = http.get(
@@ -254,7 +255,7 @@ def test_open_interest_history_is_the_metrics(
     assert [row["timestamp"] for row in rows] == [
         ms(2021, 1, 17) + n * DAY_MS // 6 for n in range(7)
     ]
-    truth = pl.read_parquet(squeeze[0] / "truth/samples-2021-01-17.parquet").filter(
+    truth = pl.read_parquet(squeeze[0] / TRUTH / "samples-2021-01-17.parquet").filter(
         symbol="1000PEPEUSDT"
     )
     assert float(rows[-1]["sumOpenInterest"]) == truth[-1]["open_interest_native"].item()

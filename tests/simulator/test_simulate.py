@@ -13,13 +13,16 @@ import polars as pl
 import pytest
 
 from simulator.archive import zipped
-from simulator.exports import chunks
+from simulator.exchanges.binance.exports import chunks
+from simulator.exchanges.binance.files import FUTURES
+from simulator.exchanges.binance.listings import listings
+from simulator.exchanges.binance.quirks import KNOWN, klines_have_header
 from simulator.funding import Month
-from simulator.listings import listings, quarter_deliveries
+from simulator.listing import quarter_deliveries
 from simulator.plan import Plan, Quirk, Summary
-from simulator.quirks import KNOWN, klines_have_header
-from simulator.simulate import FUTURES, simulate
+from simulator.simulate import simulate
 
+TRUTH = "truth/binance"
 SMALL = Plan(date(2024, 3, 4), date(2024, 3, 6), symbols=3, kline_kinds=("klines",))
 
 
@@ -50,6 +53,39 @@ def test_the_same_plan_gives_the_same_bytes(tmp_path: Path) -> None:
     a, b = tree(tmp_path / "a"), tree(tmp_path / "b")
     assert len(a) > 40
     assert a == b
+
+
+@pytest.mark.parametrize(
+    ("plan", "files", "digest"),
+    [
+        (
+            Plan(date(2021, 1, 16), date(2021, 1, 17), symbols=12, scenario="long-squeeze"),
+            308,
+            "f9bdafee06945dadda014c8879c07ff0aab7b9ed574d44fa528c83c5018e43fc",
+        ),
+        (
+            Plan(
+                date(2024, 9, 26),
+                date(2024, 9, 30),
+                symbols=14,
+                kline_kinds=("klines", "indexPriceKlines"),
+            ),
+            555,
+            "1b541f0fc52e7742e5672b9ddabf79ef030c486ec1b4e2d64d4c61cc59143266",
+        ),
+    ],
+)
+def test_what_binance_publishes_stays_as_it_is(
+    tmp_path: Path, plan: Plan, files: int, digest: str
+) -> None:
+    simulate(plan, tmp_path)
+    # Pinned before other exchanges came; whoever changes the market on purpose pins it anew.
+    found = {
+        path: own for path, own in tree(tmp_path).items() if path.startswith(("archive", "dumps"))
+    }
+    text = "".join(f"{path} {own}\n" for path, own in sorted(found.items()))
+    assert len(found) == files
+    assert sha256(text.encode()).hexdigest() == digest
 
 
 def test_another_seed_gives_other_bytes(tmp_path: Path) -> None:
@@ -134,7 +170,9 @@ def test_um_metrics_label_the_end_of_the_period_and_later_the_start(tmp_path: Pa
         "2026-06-25 23:55:00",
     ]
     # Label 00:00 of the new kind is the snapshot of 00:05.
-    truth = pl.read_parquet(tmp_path / "truth/samples-2026-06-25.parquet").filter(symbol="BTCUSDT")
+    truth = pl.read_parquet(tmp_path / TRUTH / "samples-2026-06-25.parquet").filter(
+        symbol="BTCUSDT"
+    )
     assert str(truth.item(0, "sampled_at"))[:16] == "2026-06-25 00:05"
     cells = after[1].split(",")
     assert float(cells[2]) == truth.item(0, "open_interest_native")
@@ -151,7 +189,7 @@ def test_cm_metrics_are_contracts_and_coins(squeeze: tuple[Path, Summary]) -> No
     line = next(line for line in lines[1:] if line.startswith("2021-01-17 12:00:00"))
     assert ',"","","",' in line
     contracts, coins = (float(cell) for cell in line.split(",")[2:4])
-    truth = pl.read_parquet(root / "truth/samples-2021-01-17.parquet").filter(
+    truth = pl.read_parquet(root / TRUTH / "samples-2021-01-17.parquet").filter(
         pl.col("symbol") == "ETHUSD_PERP", pl.col("sampled_at").dt.hour() == 12
     )
     # ETH contracts are 10 US dollars each.
@@ -178,7 +216,7 @@ def test_a_month_of_funding_is_published_when_it_is_over(month: tuple[Path, Summ
     assert len(lines) - 1 == 180
     # 1725148800 = 2024-09-01 00:00 UTC
     assert lines[1].startswith("1725148800000,4,")
-    truth = pl.read_parquet(root / "truth/settlements.parquet")
+    truth = pl.read_parquet(root / TRUTH / "settlements.parquet")
     # The last settlement before the end: LRCUSDT pays hourly.
     assert truth["settled_at"].max() == datetime(2024, 10, 3, 23, tzinfo=UTC)
     assert "fundingRate" in summary.files_by_kind
@@ -186,7 +224,7 @@ def test_a_month_of_funding_is_published_when_it_is_over(month: tuple[Path, Summ
 
 def test_the_interval_changes_within_the_fifteenth(squeeze: tuple[Path, Summary]) -> None:
     root, _ = squeeze
-    rows = pl.read_parquet(root / "truth/settlements.parquet").filter(
+    rows = pl.read_parquet(root / TRUTH / "settlements.parquet").filter(
         pl.col("symbol") == "AXSUSDT", pl.col("settled_at").dt.day() == 15
     )
     hours = rows["settled_at"].dt.hour().to_list()
@@ -273,7 +311,7 @@ def test_snapshot_rows_stand_twice(squeeze: tuple[Path, Summary]) -> None:
         "order_status,last_fill_quantity,accumulated_fill_quantity"
     )
     assert lines[::2] == lines[1::2]
-    truth = pl.read_parquet(root / "truth/liquidations-2021-01-17.parquet")
+    truth = pl.read_parquet(root / TRUTH / "liquidations-2021-01-17.parquet")
     truth = truth.filter(symbol="BTCUSD_PERP")
     assert len(lines) == 2 * truth.height > 1000
     # A BTC contract is 100 US dollars.

@@ -13,18 +13,19 @@ import pytest
 from simulator.plan import Plan, Summary
 from simulator.simulate import simulate
 
+TRUTH = "truth/binance"
 LAST = date(2021, 1, 17)
 
 
 def samples(root: Path) -> pl.DataFrame:
     return pl.concat(
-        [pl.read_parquet(path) for path in sorted(root.glob("truth/samples-*.parquet"))]
+        [pl.read_parquet(path) for path in sorted((root / TRUTH).glob("samples-*.parquet"))]
     ).sort("symbol", "sampled_at")
 
 
 def liquidations(root: Path) -> pl.DataFrame:
     return pl.concat(
-        [pl.read_parquet(path) for path in sorted(root.glob("truth/liquidations-*.parquet"))]
+        [pl.read_parquet(path) for path in sorted((root / TRUTH).glob("liquidations-*.parquet"))]
     )
 
 
@@ -53,7 +54,7 @@ def test_the_price_runs_up_over_night_and_breaks(squeeze: tuple[Path, Summary]) 
 
 
 def test_funding_is_crowded_before_the_break(squeeze: tuple[Path, Summary]) -> None:
-    rates = pl.read_parquet(squeeze[0] / "truth/settlements.parquet").filter(symbol="BTCUSDT")
+    rates = pl.read_parquet(squeeze[0] / TRUTH / "settlements.parquet").filter(symbol="BTCUSDT")
     rate = {
         settled: float(value)
         for settled, value in rates.select("settled_at", "funding_rate").iter_rows()
@@ -128,7 +129,7 @@ def test_recording_without_its_quirks_is_the_truth(squeeze: tuple[Path, Summary]
         for o in orders
         if o["X"] == "FILLED"
     }
-    truth = pl.read_parquet(root / f"truth/liquidations-{LAST}.parquet").filter(product="um")
+    truth = pl.read_parquet(root / TRUTH / f"liquidations-{LAST}.parquet").filter(product="um")
     assert len(distinct) == truth.height < len(orders)
     expected = {
         (symbol, "SELL" if position == "long" else "BUY", stamp, quantity, limit, quantity)
@@ -162,7 +163,7 @@ def test_from_april_2021_on_one_order_a_second(tmp_path: Path) -> None:
         return max(Counter((symbol, second) for symbol, second, _ in told).values())
 
     dropped = {
-        day: pl.read_parquet(tmp_path / f"truth/liquidations-{day}.parquet")["published"]
+        day: pl.read_parquet(tmp_path / TRUTH / f"liquidations-{day}.parquet")["published"]
         for day in (plan.first, plan.last)
     }
     assert dropped[plan.first].all()
@@ -185,5 +186,5 @@ def test_calm_is_calm(month: tuple[Path, Summary]) -> None:
     assert total.height == 14
     assert total["amount_usd"].max() < 120e6  # type: ignore[operator]
     assert total["amount_usd"].min() > 5e6  # type: ignore[operator]
-    rates = pl.read_parquet(root / "truth/settlements.parquet").filter(symbol="BTCUSDT")
+    rates = pl.read_parquet(root / TRUTH / "settlements.parquet").filter(symbol="BTCUSDT")
     assert rates["funding_rate"].cast(pl.Float64).median() == pytest.approx(0.0001)

@@ -11,15 +11,15 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-Answer = tuple[int, bytes]
+from simulator.exchange import Answer, Asked
+from simulator.truth import Truth
 
 _PERIOD_MINUTES = {
     "5m": 5,
@@ -57,17 +57,20 @@ def failure(code: int, message: str) -> bytes:
     return json.dumps({"code": code, "msg": message}, separators=(",", ":")).encode()
 
 
-class Api:
+class BinanceApi:
     """Answers from `truth/` and `dumps/` below a simulated root."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._lock = threading.Lock()
-        self._settlements: dict[str, pl.DataFrame] | None = None
-        self._days: dict[date, dict[str, pl.DataFrame]] = {}
+        self._truth = Truth(root, "binance")
 
-    def answer(self, path: str, query: Mapping[str, str]) -> Answer:
+    def fault(self, _status: int) -> bytes:
+        """The body of an error that has nothing to do with the question."""
+        return failure(-1003, "simulated fault")
+
+    def answer(self, asked: Asked) -> Answer:
         """Status and body of a GET."""
+        path, query = asked.path, asked.query
         handlers: dict[str, Callable[[Mapping[str, str]], Any]] = {
             "/fapi/v1/fundingRate": lambda q: self._funding("um", q),
             "/dapi/v1/fundingRate": lambda q: self._funding("cm", q),
@@ -94,29 +97,19 @@ class Api:
             return 404, failure(-5000, "this side of the exchange was not simulated")
         return 200, file.read_bytes()
 
-    def _now_ms(self) -> int:
-        last = date.fromisoformat(json.loads((self._root / "truth/plan.json").read_bytes())["last"])
-        return int(
-            (datetime(last.year, last.month, last.day, tzinfo=UTC).timestamp() + 86400) * 1000
-        )
-
     def _funding(self, product: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
         limit = _limit(query, default=100, most=1000)
-        with self._lock:
-            if self._settlements is None:
-                frame = pl.read_parquet(self._root / "truth/settlements.parquet")
-                parts = frame.partition_by("symbol", as_dict=True, maintain_order=True)
-                self._settlements = {str(key[0]): part for key, part in parts.items()}
+        settlements = self._truth.settlements()
         symbol = query.get("symbol")
         if symbol is None and product == "cm":
             raise Refused(-1102, "Mandatory parameter 'symbol' was not sent, was empty/null.")
         if symbol is None:
-            chosen = [f for f in self._settlements.values() if f.item(0, "product") == product]
+            chosen = [f for f in settlements.values() if f.item(0, "product") == product]
             if not chosen:
                 return []
             rows = pl.concat(chosen).sort("stamp_ms", "symbol")
         else:
-            rows = self._settlements.get(symbol, pl.DataFrame())
+            rows = settlements.get(symbol, pl.DataFrame())
             if rows.is_empty() or rows.item(0, "product") != product:
                 raise Refused(-1121, "Invalid symbol.")
         rows = _page(rows, pl.col("stamp_ms"), query, limit)
@@ -132,18 +125,6 @@ class Api:
             ).iter_rows()
         ]
 
-    def _day(self, day: date) -> dict[str, pl.DataFrame]:
-        with self._lock:
-            if day not in self._days:
-                file = self._root / f"truth/samples-{day}.parquet"
-                parts: dict[str, pl.DataFrame] = {}
-                if file.is_file():
-                    frame = pl.read_parquet(file)
-                    grouped = frame.partition_by("symbol", as_dict=True, maintain_order=True)
-                    parts = {str(key[0]): part for key, part in grouped.items()}
-                self._days[day] = parts
-            return self._days[day]
-
     def _samples(
         self, symbol: str, query: Mapping[str, str], *, period_start: bool
     ) -> pl.DataFrame:
@@ -152,14 +133,14 @@ class Api:
         period = _PERIOD_MINUTES.get(query.get("period", ""))
         if period is None:
             raise _invalid("period")
-        now = self._now_ms()
+        now = self._truth.now_ms()
         oldest = now - _KEPT_DAYS * 86_400_000
         start = _milliseconds(query, "startTime")
         if start is not None and start < oldest:
             raise _invalid("startTime")
         today = datetime.fromtimestamp(now / 1000, UTC).date()
         days = [today - timedelta(days=n) for n in range(_KEPT_DAYS + 1, 0, -1)]
-        parts = [part for day in days if (part := self._day(day).get(symbol)) is not None]
+        parts = [part for day in days if (part := self._truth.samples(day).get(symbol)) is not None]
         if not parts:
             raise Refused(-1121, "Invalid symbol.")
         sampled = pl.col("sampled_at").dt.epoch("ms")
@@ -196,8 +177,8 @@ class Api:
             return f"{pair}_PERP"
         if kind != "CURRENT_QUARTER":
             raise _invalid("contractType")
-        today = datetime.fromtimestamp(self._now_ms() / 1000, UTC).date()
-        names = self._day(today - timedelta(days=1))
+        today = datetime.fromtimestamp(self._truth.now_ms() / 1000, UTC).date()
+        names = self._truth.samples(today - timedelta(days=1))
         return next(
             (x for x in sorted(names) if x.startswith(f"{pair}_") and not x.endswith("_PERP")), ""
         )

@@ -11,9 +11,9 @@ from datetime import date
 
 import polars as pl
 
-from simulator.listings import Listing
+from simulator.exchanges.binance.quirks import chances
+from simulator.listing import Listing
 from simulator.plan import Quirk
-from simulator.quirks import chances
 
 
 @dataclass(frozen=True, slots=True)

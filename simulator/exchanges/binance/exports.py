@@ -6,18 +6,19 @@ thousands of files a matter of seconds. On its delivery day a dated contract's f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
+from collections.abc import Iterator
+from datetime import date
 from itertools import pairwise
 
 import numpy as np
 import polars as pl
 
-from simulator.listings import Listing
+from simulator.exchanges.binance.quirks import doubled_metrics, metrics_faults, metrics_lines
+from simulator.listing import Listing
 from simulator.market import DAY, DayPath, day_minutes, digits
 from simulator.noise import Floats, keys, normals
 from simulator.plan import INTERVAL_MINUTES, KlineKind, Product, Quirk
-from simulator.quirks import doubled_metrics, metrics_faults, metrics_lines
+from simulator.tape import SLOTS, alive, open_interest_value
 
 METRICS_HEADER = (
     b"create_time,symbol,sum_open_interest,sum_open_interest_value,"
@@ -37,8 +38,6 @@ SNAPSHOT_HEADER = (
 START_LABELS_FROM = date(2026, 6, 25)
 """From this day on USDⓈ-M metrics are labelled with the start of their five minutes."""
 
-SLOTS = 288
-
 
 def decimals(values: Floats, places: int, name: str) -> pl.Series:
     """Numbers as fixed-point text of a csv, with so many places."""
@@ -54,27 +53,10 @@ def chunks(csv: bytes, rows: int, count: int) -> list[bytes]:
     return [csv[a:b] for a, b in pairwise(cuts)]
 
 
-def alive(listing: Listing, day: date, steps: int) -> int:
-    """How many of a day's `steps` equal parts a listing trades in: a third on its delivery day."""
-    return max(1, steps // 3) if listing.last_day == day else steps
-
-
 def sampled(path: DayPath, product: Product) -> slice:
     """The grid points a metrics file holds: USDⓈ-M 00:05…24:00, COIN-M 00:00…23:55."""
     first = path.start + (1 if product == "um" else 0)
     return slice(first, first + SLOTS)
-
-
-def open_interest_value(path: DayPath) -> Floats:
-    """The column sum_open_interest_value: USD for USDⓈ-M, *coin* for COIN-M."""
-    face = np.array([[float(x.contract_size)] for x in path.listings])
-    inverse = np.array([[x.product == "cm"] for x in path.listings])
-    out: Floats = np.where(
-        inverse,
-        np.round(path.open_interest * face / path.mark, 8),
-        np.round(path.open_interest * path.mark, 2),
-    )
-    return out
 
 
 def _labels(day: date, product: Product) -> list[str]:
@@ -254,7 +236,7 @@ def _volumes(
     coins = path.volume[rows, at]
     price = path.last[rows, at]
     face = np.array([[float(x.contract_size)] for x in listings])
-    inverse = np.array([[x.product == "cm"] for x in listings])
+    inverse = np.array([[x.inverse] for x in listings])
     scale = digits(listings, price=False)
     volume = np.where(inverse, np.round(coins * price / face), coins)
     quote = np.where(inverse, volume * face / price, volume * price)
@@ -309,14 +291,3 @@ def snapshot(events: pl.DataFrame, listing: Listing) -> bytes:
         )
         lines += [line, line]
     return SNAPSHOT_HEADER + "".join(lines).encode()
-
-
-def next_day(day: date) -> date:
-    """The day after."""
-    return day + timedelta(days=1)
-
-
-def by_symbol(frame: pl.DataFrame, symbols: Sequence[str]) -> dict[str, pl.DataFrame]:
-    """Rows per symbol, for the symbols that have any."""
-    parts = frame.partition_by("symbol", as_dict=True, maintain_order=True)
-    return {symbol: parts[(symbol,)] for symbol in symbols if (symbol,) in parts}

@@ -1,0 +1,1 @@
+"""One module or package per exchange, each with one `EXCHANGE`; see `simulator.exchange`."""
