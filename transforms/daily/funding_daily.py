@@ -25,9 +25,13 @@ _RATES = (
     "funding_rate_last",
     "funding_rate_min",
     "funding_rate_max",
+    "funding_rate_8h",
+    "funding_rate_annualised",
     "funding_cumulative_7d",
     "funding_cumulative_30d",
 )
+_EIGHT_HOURS_IN_MINUTES = 480
+_EIGHT_HOURS_IN_A_YEAR = 3 * 365
 
 
 def _double(column: str) -> pl.Expr:
@@ -37,6 +41,10 @@ def _double(column: str) -> pl.Expr:
 
 def _sum_if_all_known(column: str) -> pl.Expr:
     return pl.when(pl.col(column).null_count() == 0).then(pl.col(column).sum())
+
+
+def _per_eight_hours(times: int) -> pl.Expr:
+    return pl.col("funding_rate_sum") * (_EIGHT_HOURS_IN_MINUTES * times) / pl.col("minutes")
 
 
 def _edge_days(settlements: pl.DataFrame, instruments: pl.DataFrame) -> pl.DataFrame:
@@ -132,13 +140,14 @@ def compute(inputs: Inputs, first: date, last: date) -> pl.DataFrame:
             ),
             interval_hours=pl.col("last_minutes") / 60,
             hours_covered=pl.col("minutes") / 60,
+            # As decimals, to 20 digits: three settlements of 0.0001 are 0.0001 per 8 h, not a
+            # hair less.
+            funding_rate_8h=_per_eight_hours(1),
+            funding_rate_annualised=_per_eight_hours(_EIGHT_HOURS_IN_A_YEAR),
         )
     )
-    daily = (
-        _with_cumulative(_with_cumulative(days, 7), 30)
-        .with_columns(_double(column) for column in _RATES)
-        .with_columns(funding_rate_8h=pl.col("funding_rate_sum") * 8 / pl.col("hours_covered"))
-        .with_columns(funding_rate_annualised=pl.col("funding_rate_8h") * 3 * 365)
+    daily = _with_cumulative(_with_cumulative(days, 7), 30).with_columns(
+        _double(column) for column in _RATES
     )
     return published(daily, FundingDaily, inputs.venue, first, last)
 
