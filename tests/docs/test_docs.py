@@ -1,0 +1,121 @@
+"""What the documents say is what the code does."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import typer
+import yaml
+
+from flows import settings
+from flows.cli import app
+from flows.dictionary import markdown
+
+ROOT = Path(__file__).parents[2]
+DOCS = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
+
+
+def commands() -> list[str]:
+    root = typer.main.get_command(app)
+    found = []
+    for name, command in root.commands.items():  # type: ignore[attr-defined] # a click group
+        below = getattr(command, "commands", None)
+        found += [f"{name} {child}" for child in below] if below else [name]
+    return found
+
+
+def test_there_are_commands_and_documents() -> None:
+    assert len(commands()) >= 10
+    assert len(DOCS) >= 8
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_is_documented(command: str) -> None:
+    assert f"`perpmill {command}" in (ROOT / "docs/commands.md").read_text(encoding="utf-8")
+
+
+def test_every_documented_command_exists() -> None:
+    known = set(commands())
+    for path in DOCS:
+        for said in re.findall(
+            r"(?:`|bin/)perpmill ([a-z]+(?: check)?)(?=[ `\n\[])", path.read_text("utf-8")
+        ):
+            if said.split()[0] in {"the", "knows", "is", "needs", "itself"}:
+                continue
+            assert said in known or said.split()[0] in known, f"{path.name}: perpmill {said}"
+
+
+def test_data_dictionary_is_current() -> None:
+    written = (ROOT / "docs/data-dictionary.md").read_text(encoding="utf-8")
+    assert written == markdown(), "run `make docs`"
+
+
+def test_readme_opens_with_the_two_commands() -> None:
+    head = (ROOT / "README.md").read_text(encoding="utf-8")[:800]
+    assert "make demo" in head
+    assert "make test" in head
+
+
+def test_example_configuration_is_valid() -> None:
+    example = settings.load(ROOT / "perpmill.example.toml")
+    assert [source.venue for source in example.sources] == ["binance"]
+
+
+def test_commented_keys_of_the_example_exist() -> None:
+    text = (ROOT / "perpmill.example.toml").read_text(encoding="utf-8")
+    keys = re.findall(r"^# (\w+)\s+= ", text, flags=re.MULTILINE)
+    assert len(keys) >= 8
+    known = {
+        *settings.Settings.model_fields,
+        *settings.SourceSettings.model_fields,
+        *settings.S3Settings.model_fields,
+    }
+    assert set(keys) <= known
+
+
+def test_deployment_names_a_flow_that_exists_and_a_schedule_in_utc() -> None:
+    said = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))
+    (nightly,) = said["deployments"]
+    module, _, flow = nightly["entrypoint"].rpartition(".")
+    path = ROOT / (module.replace(".", "/") + ".py")
+    assert f"def {flow}(" in path.read_text(encoding="utf-8")
+    (schedule,) = nightly["schedules"]
+    assert schedule["timezone"] == "UTC"
+    assert re.fullmatch(r"0 9 \* \* \*", schedule["cron"])
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda p: p.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text(encoding="utf-8")):
+        assert (path.parent / target).exists(), f"{path.name} → {target}"
+
+
+def test_locks_have_hashes_and_name_no_index() -> None:
+    locks = sorted((ROOT / "requirements").glob("*.lock"))
+    assert len(locks) == 3
+    for lock in locks:
+        text = lock.read_text(encoding="utf-8")
+        assert "--hash=sha256:" in text
+        assert "://" not in text
+        assert "--index-url" not in text
+
+
+def test_package_version_is_in_the_changelog_or_unreleased() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+        "version"
+    ]
+    assert version
+    assert "## [Unreleased]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_modules_named_in_contributing_exist() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    paths = re.findall(r"`((?:transforms|flows|expectations|tests)/[\w/.]+)`", text)
+    assert len(paths) >= 5
+    for path in paths:
+        assert (ROOT / path).exists(), path
+    importlib.import_module("transforms.normalise")
