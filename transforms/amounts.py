@@ -8,7 +8,13 @@ unit of the symbol) and P the price of one base unit:
     contracts  linear    q·m              q·m·P
     contracts  inverse   q·m ÷ P          q·m
     usd        any       q ÷ P            q
+    contracts  quanto    q·m·S            q·m·P·S
     coins are base units × k
+
+A quanto contract pays m settlement coins per point of P (BitMEX ETHUSD: 0.000001 XBT), and S is
+the dollar price of that coin at or before the moment, at most an hour old (`transforms.pricing`).
+Its coins are the exposure: as many as would gain as much from the next point of P. They move with
+S, and are not what the contract counts. Quanto open interest is neither linear nor inverse.
 
 A value the venue gives itself stands in place of a product or quotient with a price: it was made
 with the venue's own price of that moment. The face value q·m of inverse contracts is exact and
@@ -23,9 +29,10 @@ from transforms.native import Unit
 from transforms.schemas.column import Margin, PriceSource
 
 NOT_REPORTED = "not reported by the venue"
-QUANTO = "quanto: needs the price of the settlement coin"
+QUANTO = "quanto: no price of the settlement coin within the hour before"
 NO_SNAPSHOT_PRICE = "no price beside the snapshot"
 NO_EVENT_PRICE = "no price in the message"
+NO_PRICE_BEFORE = "no price of the instrument within the hour before"
 
 PRICE_COLUMNS = ("price_open", "price_high", "price_low", "price_close")
 
@@ -53,11 +60,17 @@ def _per_unit(unit: str) -> pl.Expr:
 
 
 def _coin_and_usd(
-    amount: pl.Expr, unit: str, price: pl.Expr, value_coin: pl.Expr, value_usd: pl.Expr
+    amount: pl.Expr,
+    unit: str,
+    price: pl.Expr,
+    value_coin: pl.Expr,
+    value_usd: pl.Expr,
+    settlement_price: pl.Expr,
 ) -> tuple[pl.Expr, pl.Expr]:
     """Canonical coins and US dollars of a one-sided native amount; NULL where one is unknown.
 
     price, value_coin: per, and in, base units of the symbol.
+    settlement_price: dollars for one settlement coin of a quanto.
     """
     usable_price = pl.when(price > 0).then(price)
     native = amount * _per_unit(unit)
@@ -78,38 +91,56 @@ def _coin_and_usd(
         .then(pl.coalesce(value_usd, base_units * usable_price))
         .otherwise(native)
     )
-    # A quanto contract's exposure in coin and its dollars both hang on the XBT price of the
-    # moment, which is not beside the row. Until prices are joined (issue 3), only a dollar value
-    # the venue gives itself is known.
-    quanto = pl.col("margin_type") == Margin.QUANTO.value
+    quanto = _quanto_contracts(unit)
+    exposure = native * settlement_price
+    coin = pl.when(quanto).then(exposure).otherwise(coin)
+    usd = pl.when(quanto).then(pl.coalesce(value_usd, exposure * usable_price)).otherwise(usd)
     reported = amount.is_not_null()
     return (
-        pl.when(reported & ~quanto).then(coin * pl.col("base_multiplier")),
-        pl.when(reported).then(pl.when(quanto).then(value_usd).otherwise(usd)),
+        pl.when(reported).then(coin * pl.col("base_multiplier")),
+        pl.when(reported).then(usd),
     )
 
 
-def null_reason(native: str, coin: str, usd: str, without_price: str) -> pl.Expr:
+def _quanto_contracts(unit: str) -> pl.Expr:
+    return (pl.col("margin_type") == Margin.QUANTO.value) & (pl.col(unit) == Unit.CONTRACTS.value)
+
+
+def _settlement_price(rows: pl.DataFrame) -> pl.Expr:
+    """As `transforms.pricing` found it; not asked for where no quanto can be."""
+    unknown = pl.lit(None, pl.Float64())
+    return pl.col("settlement_price") if "settlement_price" in rows.columns else unknown
+
+
+def _null_reason(native: str, coin: str, usd: str, without_price: str) -> pl.Expr:
     """Why an amount is NULL, from the amounts themselves; NULL where both are known."""
     return (
         pl.when(pl.col(coin).is_not_null() & pl.col(usd).is_not_null())
         .then(pl.lit(None, pl.String()))
         .when(pl.col(native).is_null())
         .then(pl.lit(NOT_REPORTED))
-        .when(pl.col("margin_type") == Margin.QUANTO.value)
+        .when(_quanto_contracts("unit") & pl.col(coin).is_null())
         .then(pl.lit(QUANTO))
         .otherwise(pl.lit(without_price))
+        .alias("amount_null_reason")
     )
 
 
-OPEN_INTEREST_NULL_REASON = null_reason(
-    "open_interest_native", "open_interest_coin", "open_interest_usd", NO_SNAPSHOT_PRICE
-)
-LIQUIDATION_NULL_REASON = null_reason("amount_native", "amount_coin", "amount_usd", NO_EVENT_PRICE)
+def open_interest_null_reason(*, priced: bool) -> pl.Expr:
+    """`amount_null_reason` of open interest whose amounts stand.
+
+    priced: prices of the hour before were looked for.
+    """
+    without_price = NO_PRICE_BEFORE if priced else NO_SNAPSHOT_PRICE
+    return _null_reason(
+        "open_interest_native", "open_interest_coin", "open_interest_usd", without_price
+    )
 
 
-def open_interest(rows: pl.DataFrame) -> pl.DataFrame:
+def open_interest(rows: pl.DataFrame, *, priced: bool = False) -> pl.DataFrame:
     """Adds one-sided coin and US-dollar open interest to identified native rows.
+
+    priced: prices that were lacking were looked for, which the reasons then say.
 
     Where the venue counts both sides of a contract (`sides` 2), its amount and the values beside
     it are halved; `open_interest_native` stays as reported.
@@ -122,24 +153,31 @@ def open_interest(rows: pl.DataFrame) -> pl.DataFrame:
         pl.col("price"),
         pl.col("value_coin") / sides,
         pl.col("value_usd") / sides,
+        _settlement_price(rows),
     )
     return rows.with_columns(
         pl.col("amount").alias("open_interest_native"),
         coin.alias("open_interest_coin"),
         usd.alias("open_interest_usd"),
-    ).with_columns(OPEN_INTEREST_NULL_REASON.alias("amount_null_reason"))
+    ).with_columns(open_interest_null_reason(priced=priced))
 
 
-def liquidations(rows: pl.DataFrame) -> pl.DataFrame:
-    """Adds coin and US-dollar amounts, at the row's own price, to identified native rows."""
+def liquidations(rows: pl.DataFrame, *, priced: bool = False) -> pl.DataFrame:
+    """Adds coin and US-dollar amounts, at the row's price, to identified native rows.
+
+    priced: prices that were lacking were looked for, which the reasons then say.
+    """
     _reject_unknown_units(rows, "amount", "unit")
     unknown = pl.lit(None, pl.Float64())
-    coin, usd = _coin_and_usd(pl.col("amount"), "unit", pl.col("price"), unknown, unknown)
+    coin, usd = _coin_and_usd(
+        pl.col("amount"), "unit", pl.col("price"), unknown, unknown, _settlement_price(rows)
+    )
+    without_price = NO_PRICE_BEFORE if priced else NO_EVENT_PRICE
     return rows.with_columns(
         pl.col("amount").alias("amount_native"),
         coin.alias("amount_coin"),
         usd.alias("amount_usd"),
-    ).with_columns(LIQUIDATION_NULL_REASON.alias("amount_null_reason"))
+    ).with_columns(_null_reason("amount_native", "amount_coin", "amount_usd", without_price))
 
 
 def prices(rows: pl.DataFrame) -> pl.DataFrame:
@@ -157,6 +195,8 @@ def prices(rows: pl.DataFrame) -> pl.DataFrame:
         typical,
         pl.col("volume_value_coin"),
         pl.col("volume_value_usd"),
+        # Volumes of quanto contracts are known where the venue values them itself.
+        pl.lit(None, pl.Float64()),
     )
     # A premium is a fraction of the price, the same for one coin as for a thousand.
     premium = pl.col("price_source") == PriceSource.PREMIUM.value

@@ -1,9 +1,10 @@
 """Raw exports of one venue to normalised partitions: read, identify, convert, fold, account.
 
 Which UTC day a record belongs to is decided in `transforms.reading`. A window's result depends on
-no other days, with one exception: messages about one liquidation order may straddle midnight
-(`transforms.fold`). Give the files of the neighbouring days as well; what they hold for days
-outside the window is read, and left to its own window.
+no other days, with two exceptions: messages about one liquidation order may straddle midnight
+(`transforms.fold`), and prices of the hour before may be the day before's. Give the files of the
+neighbouring days as well; what they hold for days outside the window is read, and left to its own
+window.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from transforms.contracts import uphold
 from transforms.fold import ORIGIN, SAME_ORDER_WITHIN, Folded, fold, fold_liquidations
 from transforms.instruments import InstrumentBook, canonical, rules
 from transforms.payload import Payload
+from transforms.pricing import KnownPrices
 from transforms.reading import INSTRUMENTS, LostRows, Reading, placed, read
 from transforms.schemas.normalised import (
     DATASETS,
@@ -89,24 +91,18 @@ class InstrumentReading:
     quarantined: pl.DataFrame
 
 
-def _native_basis(rows: pl.DataFrame) -> pl.DataFrame:
-    # Amounts as reported can be compared where they count the same thing the same way.
-    counted = pl.concat_str("unit", pl.col("sides").fill_null(1), separator="×")
-    return amounts.open_interest(rows).with_columns(counted.alias("basis"))
+def _converted(dataset: str, rows: pl.DataFrame, *, priced: bool) -> pl.DataFrame:
+    if dataset == "open_interest":
+        # Amounts as reported can be compared where they count the same thing the same way.
+        counted = pl.concat_str("unit", pl.col("sides").fill_null(1), separator="×")
+        return amounts.open_interest(rows, priced=priced).with_columns(counted.alias("basis"))
+    if dataset == "liquidations":
+        ordinal = pl.lit(1, pl.Int64).alias("event_ordinal")
+        return amounts.liquidations(rows, priced=priced).with_columns(ordinal)
+    return amounts.prices(rows) if dataset == "prices" else rows
 
 
-_CONVERT: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
-    "funding_rates": lambda rows: rows,
-    "open_interest": _native_basis,
-    "liquidations": lambda rows: amounts.liquidations(rows).with_columns(
-        pl.lit(1, pl.Int64).alias("event_ordinal")
-    ),
-    "positioning": lambda rows: rows,
-    "prices": amounts.prices,
-}
-
-
-def _folded(dataset: str, rows: pl.DataFrame) -> Folded:
+def _folded(dataset: str, rows: pl.DataFrame, *, priced: bool) -> Folded:
     if dataset == "liquidations":
         return fold_liquidations(rows)
     key = primary_key(DATASETS[dataset])[1:]  # all of one venue
@@ -115,7 +111,7 @@ def _folded(dataset: str, rows: pl.DataFrame) -> Folded:
     # Series of several intervals share stamps; the finer one says more about what is due.
     order = (*ORIGIN[:2], "sample_interval_minutes", *ORIGIN[2:])
     folded = fold(rows, key, _VALUES[dataset], order, {"open_interest_native": "basis"})
-    reason = amounts.OPEN_INTEREST_NULL_REASON.alias("amount_null_reason")
+    reason = amounts.open_interest_null_reason(priced=priced)
     return Folded(folded.rows.with_columns(reason), folded.duplicates, folded.conflicts)
 
 
@@ -183,6 +179,7 @@ def _partitions(
     reading: Reading,
     window: tuple[date, date],
     answers: pl.DataFrame | None,
+    known: KnownPrices | None,
 ) -> list[Partition]:
     time = TIME_COLUMN[dataset]
     within = pl.col("date").is_between(*window)
@@ -201,9 +198,10 @@ def _partitions(
     stray = near.filter("stray")
     book = InstrumentBook.of(venue, answers, near["symbol"].drop_nulls().unique())
     identified = book.identify(near.filter(~pl.col("stray")), time)
-    converted = _CONVERT[dataset](identified.rows).with_columns(pl.lit(venue.name).alias("venue"))
-    sound, faulty = uphold(dataset, converted)
-    folded = _folded(dataset, sound)
+    rows = identified.rows if known is None else known.beside(identified.rows, time)
+    converted = _converted(dataset, rows, priced=known is not None)
+    sound, faulty = uphold(dataset, converted.with_columns(pl.lit(venue.name).alias("venue")))
+    folded = _folded(dataset, sound, priced=known is not None)
 
     quarantined = pl.concat(
         [
@@ -237,14 +235,14 @@ def _partitions(
     ).join(reading.files.select("raw_key", "symbol"), on="raw_key", maintain_order="left")
 
     schema = DATASETS[dataset]
-    rows = kept.select("date", *schema.column_names()).sort(primary_key(schema))
-    schema.validate(rows.drop("date"))  # the key, which only now has to be unique
+    result = kept.select("date", *schema.column_names()).sort(primary_key(schema))
+    schema.validate(result.drop("date"))  # the key, which only now has to be unique
     conflicts = folded.conflicts.rename({time: "at"}).with_columns(
         pl.col("at").dt.date().alias("date")
     )
     common = [pl.lit(dataset).alias("dataset"), pl.lit(venue.name).alias("venue")]
     split = [
-        _by_day(rows, schema),
+        _by_day(result, schema),
         _by_day(quarantined.sort("raw_key", "raw_row", "reason").with_columns(common), Quarantine),
         _by_day(conflicts.filter(within).with_columns(common), Conflicts),
         _by_day(accounting.with_columns(common), Accounting),
@@ -288,15 +286,26 @@ def normalise(
 
     book_answers: `InstrumentAnswers` rows, None where the venue gave none.
 
+    The datasets of `Venue.priced_by_prices` also need the files that say prices of these days and
+    of the day before the first (`transforms.pricing`); what they hold of other days is left alone.
+
     Raises BadPayload for a file no feed reads or whose parser cannot read it at all; LostRows
     where records in and rows out do not add up.
     """
     reading = read(venue, payloads)
+    known = KnownPrices.of(venue, reading, book_answers) if venue.priced_by_prices else None
     return Normalised(
         [
             partition
             for dataset in _PARTITIONED
-            for partition in _partitions(venue, dataset, reading, (first, last), book_answers)
+            for partition in _partitions(
+                venue,
+                dataset,
+                reading,
+                (first, last),
+                book_answers,
+                known if dataset in venue.priced_by_prices else None,
+            )
         ],
         reading.notes,
     )

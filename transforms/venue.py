@@ -22,8 +22,10 @@ class Instrument:
     """What a symbol stands for, from the venue's rules or its instrument answers.
 
     base_asset is canonical; base_multiplier is how many canonical coins one base unit of the
-    symbol is (1000 for 1000PEPEUSDT); contract_size is coins (linear) or US dollars (inverse) per
-    native unit. valid_from and valid_to are UTC; valid_to is exclusive.
+    symbol is (1000 for 1000PEPEUSDT); contract_size is coins (linear), US dollars (inverse) or
+    settlement coins per point of price (quanto: BitMEX ETHUSD 0.000001 XBT) per native unit. Of a
+    quanto, settle_asset is the coin whose price values it (XBT or BTC). valid_from and valid_to
+    are UTC; valid_to is exclusive.
     """
 
     symbol: str
@@ -136,7 +138,9 @@ class Venue:
     relisted: symbols whose ticker was reused, with the UTC instants at which a new listing began.
     archive_published_after: how long after the end of a UTC day its archive files are there.
     priced_by_prices: datasets whose raw rows bring no price of their own, so that amounts are
-        valued at the venue's `prices` rows within the hour before (mark, else index, else last).
+        valued at the venue's `prices` rows within the hour before (mark, else index, else last);
+        and those of quanto contracts, which need the price of the coin they are settled in
+        (`transforms.pricing`).
     """
 
     name: str

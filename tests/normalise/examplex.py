@@ -3,7 +3,7 @@
 A line is `{"dataset": …, native fields…}`; times are ISO text. `{"dataset", "rejected", "at"}` is a
 record the parser sets aside. Paths: `{lines,late}/{name}[.{SYMBOL}][@{first}..{last}].jsonl`; the
 feed `late` comes after `lines`. Symbols are COIN-QUOTE, `k` in front of a coin means a thousand of
-it; -INV is inverse, -QTO quanto.
+it; -INV is inverse (100 dollars), -QTO quanto (a millionth of a bitcoin per point).
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ def rule(symbol: str) -> Instrument | None:
         symbol=symbol,
         base_asset=coin,
         quote_asset=quote,
-        settle_asset=coin if margin == "INV" else quote,
+        settle_asset={"INV": coin, "QTO": "XBt"}.get(margin or "", quote),
         margin_type=_MARGINS[margin or ""],
         contract_kind=ContractKind.PERPETUAL,
-        contract_size=100.0 if margin == "INV" else 1.0,
+        contract_size={"INV": 100.0, "QTO": 1e-6}.get(margin or "", 1.0),
         base_multiplier=1000.0 if thousand else 1.0,
     )
 
@@ -130,6 +130,7 @@ QUIET = replace(
 )
 
 VENUE = Venue(name="examplex", feeds=(FEED, LATE, QUIET), instrument=rule)
+PRICED = replace(VENUE, priced_by_prices=frozenset({"open_interest", "liquidations"}))
 
 
 def payload(path: str, records: Iterable[dict[str, Any]] = ()) -> Payload:
@@ -181,6 +182,21 @@ def liquidation(at: str, amount: float | None, **more: Any) -> dict[str, Any]:
         "unit": "coin",
         "order_price": 99.0,
         "order_quantity": 5.0,
+    } | more
+
+
+def bar(at: str, opened: float, close: float, **more: Any) -> dict[str, Any]:
+    """An hour of the mark price by default."""
+    return {
+        "dataset": "prices",
+        "symbol": "BTC-USD",
+        "opened_at": at,
+        "interval_minutes": 60,
+        "price_source": "mark",
+        "price_open": opened,
+        "price_high": max(opened, close),
+        "price_low": min(opened, close),
+        "price_close": close,
     } | more
 
 

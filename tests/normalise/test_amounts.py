@@ -11,11 +11,12 @@ from transforms import amounts
 from transforms.native import OPEN_INTEREST, PRICES
 
 _IDENTITY = {"margin_type": pl.String(), "contract_size": pl.Float64, "base_multiplier": pl.Float64}
+_BESIDE = {"settlement_price": pl.Float64()}
 
 
 def interest(**fields: Any) -> dict[str, Any]:
     base = {"symbol": "X", "sides": 1, "contract_size": 1.0, "base_multiplier": 1.0}
-    rows = pl.DataFrame([base | fields], schema=OPEN_INTEREST | _IDENTITY)
+    rows = pl.DataFrame([base | fields], schema=OPEN_INTEREST | _IDENTITY | _BESIDE)
     return amounts.open_interest(rows).row(0, named=True)
 
 
@@ -89,12 +90,35 @@ def test_what_is_not_reported_is_null_and_a_zero_is_zero() -> None:
     assert zero["amount_null_reason"] is None
 
 
-def test_quanto_has_only_the_dollars_the_venue_gives() -> None:
+def test_quanto_needs_the_price_of_its_settlement_coin() -> None:
     bare = interest(unit="contracts", margin_type="quanto", amount=2.0, price=10.0)
     assert (bare["open_interest_coin"], bare["open_interest_usd"]) == (None, None)
     valued = interest(unit="contracts", margin_type="quanto", amount=2.0, price=10.0, value_usd=5.0)
     assert (valued["open_interest_coin"], valued["open_interest_usd"]) == (None, 5.0)
     assert bare["amount_null_reason"] == valued["amount_null_reason"] == amounts.QUANTO
+
+
+# BitMEX ETHUSD on 2021-07-22: 100 satoshi per contract and point. 1,403,475 contracts × 0.000001
+# × 2003.93 = 2812.46565675 XBT, as the venue's own openValue says; at 32,184.89 dollars an XBT
+# 90,518,898.02. Exposure: 1,403,475 × 0.000001 × 32,184.89 = 45,170.69 ETH.
+def test_quanto_is_worth_contracts_times_points_times_the_settlement_coin() -> None:
+    ethusd: dict[str, Any] = {
+        "unit": "contracts",
+        "margin_type": "quanto",
+        "amount": 1_403_475.0,
+        "contract_size": 1e-6,
+        "settlement_price": 32_184.89,
+    }
+    row = interest(**ethusd, price=2003.93)
+    assert row["open_interest_usd"] == pytest.approx(2812.46565675 * 32_184.89, rel=1e-12)
+    assert row["open_interest_coin"] == pytest.approx(45_170.69, abs=0.01)
+    assert row["amount_null_reason"] is None
+    unpriced = interest(**ethusd)
+    assert unpriced["open_interest_coin"] == row["open_interest_coin"]
+    assert (unpriced["open_interest_usd"], unpriced["amount_null_reason"]) == (
+        None,
+        amounts.NO_SNAPSHOT_PRICE,
+    )
 
 
 def test_an_unknown_unit_is_an_error_of_the_venue_file() -> None:

@@ -78,8 +78,16 @@ class Liquidations(Identified):
     event_ordinal = count(
         "Numbers distinct events of one symbol, side and instant, from 1", key=True, min=1
     )
-    price = number("Price the amount is valued at, per symbol unit", "quote", min_exclusive=0)
-    price_kind = text("What the price is: average, limit, bankruptcy, order or mark")
+    price = number(
+        "Price the amount is valued at, per symbol unit",
+        "quote",
+        null="none in the message, nor within the hour before",
+        min_exclusive=0,
+    )
+    price_kind = text(
+        "What the price is: average, limit, bankruptcy, order, mark, index or last",
+        null="no price is known",
+    )
     amount_native = number("As the venue reports it", "native", min=0)
     amount_coin = number("Canonical coins", "coin", null="see amount_null_reason", min=0)
     amount_usd = number("US dollars", "USD", null="see amount_null_reason", min=0)
