@@ -29,13 +29,11 @@ def backfill(
     only_missing: leave days alone that were milled before, even if their files changed since.
     """
     reporting.ensure()
-    if end < start:
-        raise configuration.ConfigError(f"--end {end} is before --start {start}")
+    asked = Days(start, end)
     settings = configuration.load(config)
     if venue is not None:
         settings = settings.only(venue)
     run = Run.begin(settings, "backfill")
-    asked = Days(start, end)
     days = _missing(run, asked) if only_missing else asked.each()
     if not days:
         return Milled(run.run_id, asked, 0, None, None)

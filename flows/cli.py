@@ -270,7 +270,10 @@ def status(config: Config = None, as_json: AsJson = False) -> None:
 @app.command()
 def sql(
     query: Annotated[str | None, typer.Argument(help="One SQL statement.")] = None,
-    file: Annotated[Path | None, typer.Option("--file", "-f", help="Read it from a file.")] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", "-f", help="Read it from a file.", exists=True, dir_okay=False),
+    ] = None,
     form: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TABLE,
     as_json: AsJson = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file.")] = None,

@@ -92,10 +92,15 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """UTC days a run is about, both ends inclusive."""
+    """UTC days a run is about, both ends inclusive. Raises ConfigError if they end before they
+    begin."""
 
     first: date
     last: date
+
+    def __post_init__(self) -> None:
+        if self.last < self.first:
+            raise ConfigError(f"the last day, {self.last}, is before the first, {self.first}")
 
     def each(self) -> list[date]:
         return [self.first + timedelta(days=n) for n in range((self.last - self.first).days + 1)]
