@@ -5,6 +5,7 @@ After the named ones come SYM0001, SYM0002 and so on.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,3 +76,13 @@ def named(name: str) -> Coin:
 def largest(count: int) -> list[Coin]:
     """The `count` first coins."""
     return [*_NAMED[:count], *(made_up(n) for n in range(1, count - len(_NAMED) + 1))]
+
+
+def price_digits(price: float) -> int:
+    """Decimals of a price with five or six significant digits."""
+    return min(max(5 - math.floor(math.log10(price)), 1), 12)
+
+
+def quantity_digits(price: float) -> int:
+    """Decimals of an amount of coins: a step is worth a few dollars."""
+    return min(max(math.floor(math.log10(price)), 0), 3)

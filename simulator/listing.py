@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Literal
 
+from simulator.coins import Coin, price_digits, quantity_digits
+
 Margin = Literal["linear", "inverse", "quanto"]
 
 
@@ -78,6 +80,53 @@ class Listing:
         if self.last_day is None:
             return None
         return datetime(self.last_day.year, self.last_day.month, self.last_day.day, 8, tzinfo=UTC)
+
+
+def perpetual(
+    venue: str,
+    symbol: str,
+    coin: Coin,
+    *,
+    product: str,
+    quote: str,
+    scale: float,
+    base: str = "",
+    multiplier: int = 1,
+    margin: Margin = "linear",
+    contract_size: float = 1,
+    contracts: bool = False,
+    funding_hours: int = 8,
+    funding_offset: int = 0,
+    jitter_ms: int = 0,
+) -> Listing:
+    """A perpetual of an exchange.
+
+    scale: its open interest against that of the coin at an exchange of the size of Binance.
+    contracts: amounts are whole numbers.
+    """
+    price = coin.price * multiplier
+    whole = contracts or margin != "linear"
+    return Listing(
+        symbol=symbol,
+        product=product,
+        pair=f"{base or coin.name}{quote}",
+        coin=coin.name,
+        base=base or coin.name,
+        quote=quote,
+        multiplier=multiplier,
+        price=price,
+        open_interest=coin.open_interest * scale / multiplier,
+        liquidation_weight=coin.liquidation_weight * (1.0 if margin == "linear" else 0.2),
+        price_digits=price_digits(price),
+        quantity_digits=0 if whole else quantity_digits(price),
+        beta=coin.beta,
+        funding_hours=funding_hours,
+        funding_offset=funding_offset,
+        contract_size=contract_size,
+        margin=margin,
+        venue=venue,
+        jitter_ms=jitter_ms,
+    )
 
 
 def quarter_deliveries(first: date, last: date) -> list[tuple[date, date]]:
