@@ -31,6 +31,9 @@ from transforms.venue import Venue
 REACH = timedelta(hours=1)
 """How old a price may be."""
 
+PRICING = ("prices", "open_interest")
+"""Datasets whose files say prices."""
+
 SNAPSHOT = "snapshot"
 # What is looked for first. `exact`: counts at its own moment only.
 _KINDS: tuple[tuple[str, bool], ...] = (

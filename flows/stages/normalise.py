@@ -8,7 +8,7 @@ never shows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -24,6 +24,7 @@ from flows.storage.partitions import Layer, PartitionRecord, fingerprint
 from transforms.instruments import InstrumentBook
 from transforms.normalise import Normalised, Partition, normalise
 from transforms.payload import BadPayload
+from transforms.pricing import PRICING
 from transforms.schemas.normalised import DATASETS, Accounting, Conflicts, Quarantine
 from transforms.venue import Venue
 
@@ -34,12 +35,21 @@ PARTITIONED = tuple(name for name in DATASETS if name != "instruments")
 
 @dataclass(frozen=True, slots=True)
 class _Touch:
-    """Which raw file may hold rows of which dataset on which day."""
+    """Which raw file may hold rows of which dataset on which day, and which tell their prices.
 
-    frame: pl.DataFrame  # dataset, date, key, symbol
+    Both frames: dataset, date, key, symbol.
+    """
 
-    def on(self, dataset: str, day: date) -> pl.DataFrame:
-        return self.frame.filter((pl.col("dataset") == dataset) & (pl.col("date") == day))
+    own: pl.DataFrame
+    prices: pl.DataFrame
+
+    def keys(self, due: Collection[tuple[str, date]]) -> pl.Series:
+        """The raw files that partitions are made of."""
+        partitions = pl.DataFrame(
+            sorted(due), schema={"dataset": pl.String, "date": pl.Date}, orient="row"
+        )
+        both = pl.concat([self.own, self.prices])
+        return both.join(partitions, on=["dataset", "date"], how="semi")["key"].unique()
 
 
 def normalise_days(run: Run, days: Sequence[date], reporter: Reporter) -> list[date]:
@@ -90,7 +100,8 @@ def _touches(files: pl.DataFrame, venue: Venue, days: list[date]) -> _Touch:
         orient="row",
     )
     asked = pl.DataFrame({"date": days}, schema={"date": pl.Date})
-    frame = (
+    looked_at = pl.concat([asked, asked.select(pl.col("date") - DAY)]).unique()
+    near = (
         files.join(datasets, on="feed")
         .filter(pl.col("first_date").is_not_null())
         # Labels, jitter and foreign days spill over by a day at most; parsers reject the rest.
@@ -98,17 +109,33 @@ def _touches(files: pl.DataFrame, venue: Venue, days: list[date]) -> _Touch:
             pl.date_ranges(pl.col("first_date") - DAY, pl.col("last_date") + DAY).alias("date")
         )
         .explode("date")
-        .join(asked, on="date")
+        .join(looked_at, on="date", how="semi")
         .select("dataset", "date", "key", "symbol")
+    )
+    own = near.join(asked, on="date", how="semi").sort("dataset", "date", "key")
+    return _Touch(own, _prices(near, own, venue))
+
+
+def _prices(near: pl.DataFrame, own: pl.DataFrame, venue: Venue) -> pl.DataFrame:
+    """Files of a day and of the day before that tell what the amounts of its rows are worth."""
+    telling = near.filter(pl.col("dataset").is_in(PRICING)).drop("dataset")
+    priced = own.filter(pl.col("dataset").is_in(venue.priced_by_prices))
+    return (
+        pl.concat([telling, telling.with_columns(pl.col("date") + DAY)])
+        .join(priced.select("dataset", "date").unique(), on="date")
+        .select(own.columns)
+        .unique()
         .sort("dataset", "date", "key")
     )
-    return _Touch(frame)
 
 
 def _fingerprints(
     touches: _Touch, venue: Venue, answers: pl.DataFrame
 ) -> dict[tuple[str, date], str]:
-    symbols = touches.frame["symbol"].drop_nulls().unique().sort().to_list()
+    both = pl.concat(
+        [touches.own, touches.prices.with_columns(key=pl.format("prices of {}", "key"))]
+    )
+    symbols = both["symbol"].drop_nulls().unique().sort().to_list()
     book = InstrumentBook.of(venue, answers, symbols)
     identity = _identity_digests(book)
     everything = fingerprint(*(f"{s}={d}" for s, d in sorted(identity.items())))
@@ -117,7 +144,7 @@ def _fingerprints(
         schema={"symbol": pl.String, "identity": pl.String},
     )
     grouped = (
-        touches.frame.join(digests, on="symbol", how="left", maintain_order="left")
+        both.join(digests, on="symbol", how="left", maintain_order="left")
         .with_columns(pl.col("identity").fill_null(everything))
         .group_by("dataset", "date", maintain_order=True)
         .agg((pl.col("key") + "=" + pl.col("identity")).str.join("\n").alias("parts"))
@@ -181,11 +208,7 @@ def _normalise_batch(
     batch: list[date],
 ) -> None:
     due = {key: mark for key, mark in stale.items() if key[1] in batch}
-    datasets = sorted({dataset for dataset, _ in due})
-    keys = touches.frame.filter(pl.col("date").is_in(batch) & pl.col("dataset").is_in(datasets))[
-        "key"
-    ].unique()
-    rows = files.filter(pl.col("key").is_in(keys.implode())).iter_rows(named=True)
+    rows = files.filter(pl.col("key").is_in(touches.keys(due).implode())).iter_rows(named=True)
     with ThreadPoolExecutor(run.settings.fetch_concurrency) as pool:
         payloads = list(pool.map(lambda row: raw_shelf.load(run.store, row), rows))
     try:

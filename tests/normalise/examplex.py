@@ -115,19 +115,20 @@ FEED = Feed(
 LATE = replace(FEED, name="late", source=SourceKind.DUMP, precedence=1, facts=_facts("late"))
 
 
-def _parse_liquidations(payloads: Sequence[Payload]) -> Parsed:
-    parsed = parse(payloads)
-    only = {"liquidations": parsed.rows["liquidations"]}
-    return Parsed(only, parsed.read, parsed.rejected, parsed.notes)
+def feed_of(dataset: str, name: str, source: SourceKind = SourceKind.ARCHIVE) -> Feed:
+    """A feed of one dataset, with the paths `{name}/…`."""
+
+    def parse_one(payloads: Sequence[Payload]) -> Parsed:
+        parsed = parse(payloads)
+        only = {dataset: parsed.rows[dataset]}
+        return Parsed(only, parsed.read, parsed.rejected, parsed.notes)
+
+    return replace(
+        FEED, name=name, datasets=(dataset,), source=source, facts=_facts(name), parse=parse_one
+    )
 
 
-QUIET = replace(
-    FEED,
-    name="quiet",
-    datasets=("liquidations",),
-    facts=_facts("quiet"),
-    parse=_parse_liquidations,
-)
+QUIET = feed_of("liquidations", "quiet")
 
 VENUE = Venue(name="examplex", feeds=(FEED, LATE, QUIET), instrument=rule)
 PRICED = replace(VENUE, priced_by_prices=frozenset({"open_interest", "liquidations"}))
