@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import threading
 import time
@@ -28,7 +29,12 @@ _STEP = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One answer. content: exactly what was served; fetched_at: when it had arrived, UTC."""
+    """One answer.
+
+    content: exactly what was served.
+    url: what was asked; of a POST also its body, without which the address says little.
+    fetched_at: when the answer had arrived, UTC.
+    """
 
     request: Request
     path: str
@@ -218,12 +224,15 @@ class ApiSource:
                 f"{self._venue.name}: {request.path} names {error.args[0]!r}, which is no host or "
                 "rate limit of the venue"
             ) from error
-        answer = self._http.get(
-            f"{base}/{request.endpoint.lstrip('/')}",
-            request.params,
-            pace=_Turn(pool, request.weight, stop),
-        )
-        return Received(request, request.path, answer.content, answer.url, self._clock())
+        url = f"{base}/{request.endpoint.lstrip('/')}"
+        pace = _Turn(pool, request.weight, stop)
+        if request.method == "POST":
+            answer = self._http.post(url, request.params, pace=pace)
+            said = f"POST {answer.url} {_text(request)}"
+        else:
+            answer = self._http.get(url, _of_address(request), pace=pace)
+            said = answer.url
+        return Received(request, request.path, answer.content, said, self._clock())
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,8 +262,18 @@ def _concerns_one(error: Exception) -> bool:
     return isinstance(error, NotFound | Refused | BadPayload) and not isinstance(error, Forbidden)
 
 
-def _question(request: Request) -> tuple[str, str, tuple[tuple[str, str], ...]]:
-    return request.host, request.endpoint, tuple(sorted(request.params.items()))
+def _question(request: Request) -> tuple[str, str, str, str]:
+    return request.method, request.host, request.endpoint, _text(request)
+
+
+def _text(request: Request) -> str:
+    """A question's parameters, the same text whatever order they were written in."""
+    params = request.params if request.method == "POST" else _of_address(request)
+    return json.dumps(dict(params), sort_keys=True, separators=(",", ":"))
+
+
+def _of_address(request: Request) -> dict[str, str]:
+    return {name: str(value) for name, value in request.params.items()}
 
 
 def _hosts(venue: Venue, address: str) -> dict[str, str]:

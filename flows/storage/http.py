@@ -121,7 +121,7 @@ class Patience:
 
 
 class HttpClient:
-    """GET with retries over one connection pool; may be used from many threads at once.
+    """Questions with retries over one connection pool; may be used from many threads at once.
 
     connections: kept open, thus how many threads make progress at once.
     monotonic: the clock that time is measured with, in seconds.
@@ -175,12 +175,33 @@ class HttpClient:
         pace: told before each attempt, and of each `Retry-After`.
         Raises NotFound, Refused (Forbidden, RegionRefused) or Unavailable.
         """
-        try:
-            request = self._client.build_request("GET", url, params=params)
-        except (httpx.InvalidURL, ValueError) as error:
-            raise Unavailable(url, f"is no address: {error}") from error
+        request = self._request("GET", url, params=params)
         if stored:
             request.headers["Accept-Encoding"] = "identity"
+        return self._ask(request, stored=stored, pace=pace)
+
+    def post(self, url: str, body: Mapping[str, object], *, pace: Pace | None = None) -> Answer:
+        """The answer to a question that is asked with a JSON object.
+
+        It must change nothing at the server: like a `get` it is asked again after a failure.
+        Raises as `get` does, and Unavailable where a redirect would drop the body.
+        """
+        return self._ask(self._request("POST", url, json=body), stored=False, pace=pace)
+
+    def _request(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: Mapping[str, object] | None = None,
+    ) -> httpx.Request:
+        try:
+            return self._client.build_request(method, url, params=params, json=json)
+        except (httpx.InvalidURL, ValueError) as error:
+            raise Unavailable(url, f"is no address: {error}") from error
+
+    def _ask(self, request: httpx.Request, *, stored: bool, pace: Pace | None) -> Answer:
         return _Question(
             self._client, request, self._patience, self._monotonic, stored=stored, pace=pace
         ).ask()
@@ -283,6 +304,9 @@ class _Question:
         schemes = (request.url.scheme, following.url.scheme)
         if schemes[1] not in {"http", "https"} or schemes == ("https", "http"):
             raise Unavailable(self._url, f"redirects to {schemes[1]}, which is not followed")
+        if following.method != request.method:
+            # 301 to 303 make a GET of a POST: another question than was asked.
+            raise Unavailable(self._url, f"redirects a {request.method} to a {following.method}")
         return following
 
     def _answer(self, response: httpx.Response, began: float) -> Answer:

@@ -41,6 +41,8 @@ class Asked:
     path: str
     params: Mapping[str, str]
     headers: Mapping[str, str]
+    method: str = "GET"
+    body: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,9 @@ def serving() -> Iterator[Server]:
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             params = dict(parse_qsl(parts.query, keep_blank_values=True))
-            reply = told.reply(Asked(unquote(parts.path), params, dict(self.headers)))
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            headers = dict(self.headers)
+            reply = told.reply(Asked(unquote(parts.path), params, headers, self.command, body))
             if reply.before is not None:
                 reply.before()
             if reply.drop:
@@ -108,6 +112,8 @@ def serving() -> Iterator[Server]:
             self.wfile.write(reply.body)
             if length != len(reply.body):
                 self.close_connection = True
+
+        do_POST = do_GET  # noqa: N815 - the name http.server looks for
 
         def log_message(self, *_: object) -> None:
             pass

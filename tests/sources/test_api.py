@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -123,6 +124,56 @@ def test_answers_follow_the_order_of_requests_and_pages(
         assert one.fetched_at.tzinfo is UTC
 
 
+def hour_of_funding(start: int) -> Request:
+    return Request(
+        host="futures",
+        endpoint="/info",
+        params={"type": "fundingHistory", "startTime": start},
+        path=f"fundingHistory/BTC-{start}.json",
+        pool="all",
+        method="POST",
+    )
+
+
+def test_a_post_is_asked_with_a_json_object_and_paged_like_a_get(
+    source: Make, server: Server
+) -> None:
+    def answer(asked: Asked) -> Reply:
+        assert asked.method == "POST"
+        assert asked.params == {}
+        start = json.loads(asked.body)["startTime"]
+        assert start in (0, 3600)  # a number, as it was given
+        return Reply(200, json.dumps({"next": 3600 if start == 0 else None}).encode())
+
+    def following(_: Request, content: bytes) -> Request | None:
+        start = json.loads(content)["next"]
+        return None if start is None else hour_of_funding(start)
+
+    server.answer = answer
+    first, second = source().ask(feed(following), [hour_of_funding(0)])
+    assert (first.request, second.request) == (hour_of_funding(0), hour_of_funding(3600))
+    # The address alone would not say what was asked.
+    assert second.url == (
+        f'POST {server.address}/info {{"startTime":3600,"type":"fundingHistory"}}'
+    )
+
+
+def test_a_post_is_retried_and_spends_weight_like_a_get(
+    source: Make, server: Server, clock: Clock
+) -> None:
+    server.on("/info", Reply(500), Reply(200, b"[]"))
+    began = clock.monotonic()
+    list(source(venue(RateLimit(1, 60.0))).ask(feed(), [hour_of_funding(0)]))
+    assert [json.loads(asked.body)["startTime"] for asked in server.asked] == [0, 0]
+    assert clock.monotonic() - began >= 60
+
+
+def test_numbers_of_an_address_are_written_out(source: Make, server: Server) -> None:
+    server.on("/info", Reply(200, b"[]"))
+    list(source().ask(feed(), [replace(hour_of_funding(7), method="GET")]))
+    assert server.asked[0].params == {"type": "fundingHistory", "startTime": "7"}
+
+
 def test_a_feed_without_pages_asks_once(source: Make, server: Server) -> None:
     server.answer = lambda _: Reply(200, b"[]")
     (received,) = source().ask(feed(), [question("BTCUSDT")])
@@ -180,6 +231,18 @@ def test_an_address_with_a_path_is_kept(source: Make, server: Server) -> None:
             lambda request, _: question("X", 1 - int(request.params["page"])), id="two in turn"
         ),
         pytest.param(
+            lambda request, _: replace(
+                request, params=dict(reversed(request.params.items())), path="elsewhere.json"
+            ),
+            id="the same in another order",
+        ),
+        pytest.param(
+            lambda request, _: replace(
+                request, params=request.params | {"page": 0}, path="elsewhere.json"
+            ),
+            id="the same as a number",
+        ),
+        pytest.param(
             lambda request, _: Request(
                 request.host,
                 request.endpoint,
@@ -197,6 +260,20 @@ def test_a_pager_that_repeats_itself_is_stopped(source: Make, server: Server, pa
     with pytest.raises(EndlessPages, match=r"examplex: feed 'funding' asks for .* again"):
         taken.extend(source().ask(feed(pager), [question("X")]))
     assert len(server.asked) <= 2
+
+
+def test_the_same_parameters_by_another_method_are_another_question(
+    source: Make, server: Server
+) -> None:
+    server.answer = lambda _: Reply(200, b"[]")
+
+    def by_post(request: Request, _: bytes) -> Request | None:
+        return (
+            replace(request, method="POST", path="posted.json") if request.method == "GET" else None
+        )
+
+    assert len(list(source().ask(feed(by_post), [question("X")]))) == 2
+    assert [asked.method for asked in server.asked] == ["GET", "POST"]
 
 
 def test_pages_without_end_are_stopped(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import ssl
 import threading
 from collections.abc import Iterator
@@ -46,6 +47,26 @@ def test_an_answer_is_its_bytes_and_the_address_asked(http: HttpClient, server: 
     assert answer.url == f"{url}?symbol=BTCUSDT&name=a+b%26c"
     assert server.asked[0].params == {"symbol": "BTCUSDT", "name": "a b&c"}
     assert server.asked[0].headers["User-Agent"].startswith("perpmill/")
+
+
+def test_a_post_carries_a_json_object(http: HttpClient, server: Server) -> None:
+    url = server.on("/info", Reply(503), OK)
+    assert http.post(url, {"type": "fundingHistory", "startTime": 7}).content == b"fine"
+    assert len(server.asked) == 2
+    for asked in server.asked:
+        assert (asked.method, asked.params) == ("POST", {})
+        assert asked.headers["Content-Type"] == "application/json"
+        assert json.loads(asked.body) == {"type": "fundingHistory", "startTime": 7}
+
+
+def test_a_post_is_never_turned_into_a_get(http: HttpClient, server: Server) -> None:
+    server.on("/there", OK)
+    kept = server.on("/kept", Reply(307, b"", {"Location": "/there"}))
+    assert http.post(kept, {"a": 1}).content == b"fine"
+    assert (server.asked[-1].method, server.asked[-1].body) == ("POST", b'{"a":1}')
+    dropped = server.on("/dropped", Reply(302, b"", {"Location": "/there"}))
+    with pytest.raises(Unavailable, match="redirects a POST to a GET"):
+        http.post(dropped, {"a": 1})
 
 
 @pytest.mark.parametrize("status", [404, 410])
