@@ -81,7 +81,8 @@ def build_days(settings: Settings, spans: Sequence[tuple[date, date]]) -> Path:
     for first, last in spans:
         ingest(run, Days(first, last), reporter)
         transform(run, Days(first, last).each(), reporter)
-    candidate = build_candidate(run, Days(spans[0][0], spans[-1][1]), reporter)
+    asked = Days(min(first for first, _ in spans), max(last for _, last in spans))
+    candidate = build_candidate(run, asked, reporter)
     assert candidate is not None
     return Builds(run.store, settings.cache).fetch(candidate.run_id, "candidate.duckdb")
 

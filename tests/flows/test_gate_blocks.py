@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 
 import pytest
@@ -17,9 +17,15 @@ from tests.flows.test_raw_faults import funding_sum, rezip
 BAD_DAY = date(2021, 1, 30)
 
 
-def five_hundred_percent(text: str) -> str:
+def five_hundred_percent(text: str, day: date = BAD_DAY) -> str:
+    """A funding file with an absurd rate at 08:00 of a day."""
     lines = text.splitlines()
-    at = next(n for n, line in enumerate(lines) if line.startswith("16119936"))  # 30th 08:00
+    moment = datetime.combine(day, time(8), UTC)
+    at = next(
+        n
+        for n, line in enumerate(lines)
+        if line.startswith(f"{moment.timestamp():.0f}")  # and milliseconds
+    )
     stamp, hours, _ = lines[at].split(",")
     lines[at] = f"{stamp},{hours},5.00000000"
     return "\n".join(lines) + "\n"

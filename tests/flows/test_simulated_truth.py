@@ -38,7 +38,7 @@ def days() -> list[date]:
 
 
 def truth(lake: Lake, kind: str) -> pl.DataFrame:
-    files = sorted((lake.exchange / "truth").glob(f"{kind}*.parquet"))
+    files = sorted((lake.exchange / "truth/binance").glob(f"{kind}*.parquet"))
     assert files
     return pl.concat([pl.read_parquet(file) for file in files])
 
