@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +24,9 @@ from flows import settings as configuration
 from flows.failures import Exit
 from flows.orchestration import quiet_prefect
 
+out = Console()
+err = Console(stderr=True)
+
 app = typer.Typer(
     name="perpmill",
     help="The nightly mill for crypto-derivatives data.",
@@ -30,11 +34,26 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=True,
 )
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        out.print(version("perpmill"))
+        raise typer.Exit
+
+
+@app.callback()
+def _perpmill(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """The nightly mill for crypto-derivatives data."""
+
+
 config_app = typer.Typer(help="The configuration.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
-
-out = Console()
-err = Console(stderr=True)
 
 Config = Annotated[
     Path | None, typer.Option("--config", "-c", help="Configuration file [perpmill.toml].")
