@@ -32,6 +32,7 @@ NOT_REPORTED = "not reported by the venue"
 QUANTO = "quanto: no price of the settlement coin within the hour before"
 NO_SNAPSHOT_PRICE = "no price beside the snapshot"
 NO_EVENT_PRICE = "no price in the message"
+NO_SIZE = "contract size is not known"
 NO_PRICE_BEFORE = "no price of the instrument within the hour before"
 
 PRICE_COLUMNS = ("price_open", "price_high", "price_low", "price_close")
@@ -119,6 +120,8 @@ def _null_reason(native: str, coin: str, usd: str, without_price: str) -> pl.Exp
         .then(pl.lit(None, pl.String()))
         .when(pl.col(native).is_null())
         .then(pl.lit(NOT_REPORTED))
+        .when((pl.col("unit") == Unit.CONTRACTS.value) & pl.col("contract_size").is_null())
+        .then(pl.lit(NO_SIZE))
         .when(_quanto_contracts("unit") & pl.col(coin).is_null())
         .then(pl.lit(QUANTO))
         .otherwise(pl.lit(without_price))

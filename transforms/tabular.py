@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -29,21 +30,26 @@ class Layout:
     words: those of them that are not numbers; a header is told from data by the others.
     required: without one of these in its header a file cannot be used.
     extra: columns that only a header can bring.
+    fallback: how a file is encoded that is not UTF-8 throughout; "" where that does not happen.
     """
 
     columns: tuple[str, ...]
     required: tuple[str, ...]
     words: frozenset[str] = frozenset()
     extra: tuple[str, ...] = ()
+    fallback: str = ""
 
     @classmethod
-    def of(cls, columns: str, *, required: str, words: str = "", extra: str = "") -> Layout:
+    def of(
+        cls, columns: str, *, required: str, words: str = "", extra: str = "", fallback: str = ""
+    ) -> Layout:
         """From names separated by white space."""
         return cls(
             tuple(columns.split()),
             tuple(required.split()),
             frozenset(words.split()),
             tuple(extra.split()),
+            fallback,
         )
 
     @property
@@ -116,6 +122,8 @@ def _open(venue: str, payload: Payload, layout: Layout) -> _File:
     content = unpack(payload, venue=venue).removeprefix(_BOM)
     if content[:64].lstrip()[:1] in (b"{", b"["):
         raise BadPayload(venue, payload.path, f"JSON instead of csv: {_decode(content[:200])}")
+    if layout.fallback:
+        content = _as_utf8(content, layout.fallback)
     if b"\r" in content:
         content = content.replace(b"\r\n", b"\n")
     if b"\n\n" in content or content.startswith(b"\n"):
@@ -126,7 +134,7 @@ def _open(venue: str, payload: Payload, layout: Layout) -> _File:
     cells = _cells(_decode(first)) or []
     if not _is_header(cells, layout):
         return _File(payload.raw_key, layout.columns, content)
-    names = tuple(cell.strip() for cell in cells)
+    names = tuple(map(_name, cells))
     if missing := [name for name in layout.required if name not in names]:
         raise BadPayload(venue, payload.path, f"header lacks {', '.join(missing)}")
     if len(set(names)) != len(names):
@@ -134,8 +142,22 @@ def _open(venue: str, payload: Payload, layout: Layout) -> _File:
     return _File(payload.raw_key, names, rest)
 
 
+def _as_utf8(content: bytes, encoding: str) -> bytes:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        with suppress(UnicodeDecodeError):  # then it is damaged, and read line by line
+            return content.decode(encoding).encode()
+    return content
+
+
+def _name(cell: str) -> str:
+    """A column's name; of a bilingual one (`funding_time/下一周期时间戳`) the first."""
+    return cell.partition("/")[0].strip()
+
+
 def _decode(line: bytes) -> str:
-    """Headers may be bilingual, in UTF-8 or GBK; data never needs the latter."""
+    """Headers may be bilingual, in UTF-8 or GBK."""
     try:
         return line.decode()
     except UnicodeDecodeError:
@@ -147,7 +169,7 @@ def _is_header(cells: Sequence[str], layout: Layout) -> bool:
 
     One bad number in the first record does not make it a header.
     """
-    names = {cell.strip() for cell in cells}
+    names = set(map(_name, cells))
     if names & set(layout.wanted):
         return True
     numeric = [

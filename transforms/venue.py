@@ -1,7 +1,7 @@
 """What a venue file declares: feeds and their parsers, questions to its API, instrument rules.
 
 A venue is one module in `transforms/venues/` with one `VENUE = Venue(...)`; it is discovered, not
-registered.
+registered. Somebody who brings exports of many venues is one module with a `CARRIER`.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from functools import partial
+from types import ModuleType
 from typing import Literal
 
 from transforms.payload import Facts, Parsed, Payload
@@ -24,8 +26,9 @@ class Instrument:
     base_asset is canonical; base_multiplier is how many canonical coins one base unit of the
     symbol is (1000 for 1000PEPEUSDT); contract_size is coins (linear), US dollars (inverse) or
     settlement coins per point of price (quanto: BitMEX ETHUSD 0.000001 XBT) per native unit. Of a
-    quanto, settle_asset is the coin whose price values it (XBT or BTC). valid_from and valid_to
-    are UTC; valid_to is exclusive.
+    quanto, settle_asset is the coin whose price values it (XBT or BTC). A contract_size of None is
+    told by the venue's instrument answers only; without them amounts in contracts stay unknown.
+    valid_from and valid_to are UTC; valid_to is exclusive.
     """
 
     symbol: str
@@ -34,7 +37,7 @@ class Instrument:
     settle_asset: str
     margin_type: Margin
     contract_kind: ContractKind
-    contract_size: float = 1.0
+    contract_size: float | None = 1.0
     base_multiplier: float = 1.0
     listing: int = 1
     valid_from: datetime | None = None
@@ -153,6 +156,10 @@ class Venue:
     archive_published_after: timedelta = timedelta(hours=8)
     priced_by_prices: frozenset[str] = frozenset()
 
+    def brought_by(self, carrier: str | None) -> Venue:
+        """The venue as one carrier has it; None: by its own exports alone."""
+        return replace(self, feeds=tuple(f for f in self.feeds if f.carrier == carrier))
+
     def feed_for(self, source: SourceKind, path: str) -> tuple[Feed, Facts] | None:
         """The feed that reads `path`, with what the path says; None if no feed does."""
         for feed in self.feeds:
@@ -161,14 +168,73 @@ class Venue:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """Somebody who collects exports of many exchanges and hands them on, such as Tardis.
+
+    brings: the carrier's names of exchanges, and which venue each is; several may be one venue.
+    feeds_for: what it brings of a venue, each feed with `carrier` set to its name. Where a venue's
+        own feeds give the same facts, those win, whatever the precedences say.
+    instrument: what a symbol of a venue stands for, for venues that have no file of their own.
+    """
+
+    name: str
+    brings: Mapping[str, str]
+    feeds_for: Callable[[str], tuple[Feed, ...]]
+    instrument: Callable[[str, str], Instrument | None]
+
+
+def with_carriers(venues: Mapping[str, Venue], carriers: Iterable[Carrier]) -> dict[str, Venue]:
+    """The venues with what carriers bring of them, and those that only carriers know, by name.
+
+    Raises ValueError where a carrier's feed is not marked as its own, or takes another's name.
+    """
+    found = dict(venues)
+    for carrier in sorted(carriers, key=lambda c: c.name):
+        for name in sorted(set(carrier.brings.values())):
+            feeds = carrier.feeds_for(name)
+            venue = found.get(name) or Venue(name, (), partial(carrier.instrument, name))
+            taken = {feed.name for feed in venue.feeds}
+            for feed in feeds:
+                if feed.carrier != carrier.name or feed.name in taken:
+                    raise ValueError(
+                        f"carrier {carrier.name!r}: feed {feed.name!r} of {name} is marked as of "
+                        f"{feed.carrier!r}, or there is one of this name already"
+                    )
+                taken.add(feed.name)
+            found[name] = replace(venue, feeds=(*venue.feeds, *feeds))
+    return dict(sorted(found.items()))
+
+
 def discover() -> dict[str, Venue]:
-    """All venues of `transforms.venues`, by name."""
-    package = importlib.import_module("transforms.venues")
+    """All venues of `transforms.venues` and all that its carriers bring, by name."""
     venues: dict[str, Venue] = {}
-    for module_info in sorted(pkgutil.iter_modules(package.__path__), key=lambda m: m.name):
-        module = importlib.import_module(f"transforms.venues.{module_info.name}")
-        venue: Venue = module.VENUE
-        if venue.name in venues:
-            raise ValueError(f"two venue files declare {venue.name!r}")
-        venues[venue.name] = venue
-    return venues
+    carriers: list[Carrier] = []
+    for module in _modules():
+        carrier: Carrier | None = getattr(module, "CARRIER", None)
+        venue: Venue | None = getattr(module, "VENUE", None)
+        if (venue is None) == (carrier is None):
+            raise ValueError(f"{module.__name__} must declare either a VENUE or a CARRIER")
+        if carrier is not None:
+            carriers.append(carrier)
+        elif venue is not None:
+            if venue.name in venues:
+                raise ValueError(f"two venue files declare {venue.name!r}")
+            venues[venue.name] = venue
+    return with_carriers(venues, carriers)
+
+
+def documentation() -> dict[str, str]:
+    """What the file of each venue and carrier says of it, by the name it declares."""
+    return {
+        declared.name: module.__doc__ or ""
+        for module in _modules()
+        for declared in (getattr(module, "VENUE", None) or getattr(module, "CARRIER", None),)
+        if declared is not None
+    }
+
+
+def _modules() -> list[ModuleType]:
+    package = importlib.import_module("transforms.venues")
+    names = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
+    return [importlib.import_module(f"{package.__name__}.{name}") for name in names]

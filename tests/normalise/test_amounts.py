@@ -81,6 +81,16 @@ def test_without_a_price_one_amount_is_null_with_its_reason(price: float | None)
     )
 
 
+def test_contracts_of_unknown_size_are_worth_what_the_venue_says_or_unknown() -> None:
+    contracts = {"unit": "contracts", "amount": 2.0, "price": 10.0, "contract_size": None}
+    bare = interest(margin_type="linear", **contracts)
+    assert (bare["open_interest_coin"], bare["open_interest_usd"]) == (None, None)
+    assert bare["amount_null_reason"] == amounts.NO_SIZE
+    told = interest(margin_type="linear", value_coin=3.0, **contracts)
+    assert (told["open_interest_coin"], told["open_interest_usd"]) == (3.0, 30.0)  # 3 at 10
+    assert told["amount_null_reason"] is None
+
+
 def test_what_is_not_reported_is_null_and_a_zero_is_zero() -> None:
     absent = interest(unit="coin", margin_type="linear", amount=None, price=10.0, value_usd=0.0)
     assert (absent["open_interest_coin"], absent["open_interest_usd"]) == (None, None)

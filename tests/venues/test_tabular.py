@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import polars as pl
@@ -116,6 +117,22 @@ def test_a_bad_first_record_is_no_header() -> None:
 def test_bilingual_header_in_gbk() -> None:
     content = "time,name,amount,备注\n".encode("gbk") + b"1,x,2,z\n"
     assert cells(file("a", content)) == [("a", 1, "1", "x", "2", None)]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk"])
+def test_columns_named_in_two_languages(encoding: str) -> None:
+    content = "amount/数量,time/时间\r\n2,1\r\n".encode(encoding)
+    assert cells(file("a", content)) == [("a", 1, "1", None, "2", None)]
+
+
+def test_records_in_the_encoding_a_venue_falls_back_to() -> None:
+    content = "1,永续,2\n".encode("gbk")
+    [bad] = read_csv("examplex", [file("a", content)], LAYOUT).unreadable
+    assert bad.reason == "not readable as csv text"
+    falling_back = replace(LAYOUT, fallback="gbk")
+    records = read_csv("examplex", [file("a", content), file("b", b"1,\xff,2\n")], falling_back)
+    assert records.frame.rows() == [("a", 1, "1", "永续", "2", None)]
+    assert [bad.raw_key for bad in records.unreadable] == ["b"]
 
 
 @pytest.mark.parametrize(

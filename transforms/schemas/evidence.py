@@ -57,6 +57,7 @@ class Instruments(dy.Schema):
     contract_size = number(
         "Size of one native unit: coins (linear) or US dollars (inverse)",
         "coin or USD per contract",
+        null="only the venue's instrument answers say, and there are none",
         min_exclusive=0,
     )
     base_multiplier = number(
