@@ -1,0 +1,114 @@
+"""OKX's v5 answers, from the truth. "Now" is the end of the last simulated day.
+
+Paging of `funding-rate-history`: `after` gives older settlements, `before` newer ones, both
+exclusive, newest first; three months are kept. Errors come with HTTP 200 and a `code`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from simulator.asking import Refused, limited, number, within
+from simulator.exchange import Answer, Asked
+from simulator.exchanges.okx.rows import (
+    envelope,
+    funding_rows,
+    open_interest_history_rows,
+    open_interest_row,
+    ratio_rows,
+)
+from simulator.numerals import compact
+from simulator.truth import DAY_MS, Truth
+
+_MINUTES = {"5m": 5, "15m": 15, "30m": 30, "1H": 60, "4H": 240, "1Dutc": 1440}
+_KEPT_DAYS = 92
+
+
+class OkxApi:
+    """Answers from `truth/okx` below a simulated root."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._truth = Truth(root, "okx")
+
+    def fault(self, _status: int) -> bytes:
+        """The body of an error that has nothing to do with the question."""
+        return compact({"code": "50001", "data": [], "msg": "simulated fault"})
+
+    def answer(self, asked: Asked) -> Answer:
+        """Status and body of a GET."""
+        handler = {
+            "/api/v5/public/funding-rate-history": self._funding,
+            "/api/v5/public/open-interest": self._open_interest,
+            "/api/v5/public/instruments": self._instruments,
+            "/api/v5/rubik/stat/contracts/open-interest-history": self._history,
+            "/api/v5/rubik/stat/contracts/long-short-account-ratio-contract": self._ratio,
+        }.get(asked.path)
+        if handler is None:
+            return 404, compact({"code": "404", "data": {}, "msg": "Not Found"})
+        try:
+            return 200, compact(envelope(handler(asked.query)))
+        except Refused as refused:
+            unknown = str(refused) == "instId"
+            message = "Instrument ID doesn't exist" if unknown else f"Parameter {refused} error"
+            code = "51001" if unknown else "51000"
+            return 200, compact({"code": code, "data": [], "msg": message})
+
+    def _funding(self, query: Mapping[str, str]) -> list[Any]:
+        limit = limited(query, 400, 400)
+        rows = self._truth.settlements().get(query.get("instId", ""))
+        if rows is None:
+            raise Refused("instId")
+        newer, older = number(query, "before"), number(query, "after")
+        oldest = self._truth.now_ms() - _KEPT_DAYS * DAY_MS
+        start = max(oldest, oldest if newer is None else newer + 1)
+        rows = within(rows, pl.col("stamp_ms"), start, None if older is None else older - 1)
+        return funding_rows(rows)[:limit]
+
+    def _open_interest(self, query: Mapping[str, str]) -> list[Any]:
+        if query.get("instType") != "SWAP":
+            raise Refused("instType")
+        last = self._truth.samples(self._truth.days()[1])
+        wanted = query.get("instId")
+        if wanted is not None and wanted not in last:
+            raise Refused("instId")
+        return [
+            open_interest_row(
+                symbol,
+                rows.item(-1, "open_interest_native"),
+                rows.item(-1, "open_interest_coin"),
+                rows.item(-1, "open_interest_usd"),
+                int(rows.item(-1, "sampled_at").timestamp()) * 1000,
+            )
+            for symbol, rows in last.items()
+            if wanted in {None, symbol}
+        ]
+
+    def _instruments(self, query: Mapping[str, str]) -> list[Any]:
+        if query.get("instType") != "SWAP":
+            raise Refused("instType")
+        file = self._root / "dumps/okx/instruments.json"
+        found: list[Any] = json.loads(file.read_bytes())["data"]
+        return [row for row in found if query.get("instId") in {None, row["instId"]}]
+
+    def _samples(self, query: Mapping[str, str]) -> pl.DataFrame:
+        minutes = _MINUTES.get(query.get("period", "5m"))
+        if minutes is None:
+            raise Refused("period")
+        rows = self._truth.history(query.get("instId", ""), minutes)
+        if rows.is_empty():
+            raise Refused("instId")
+        limit = limited(query, 100, 100)
+        window = (number(query, "begin"), number(query, "end"))
+        return within(rows, pl.col("stamp"), *window).tail(limit)
+
+    def _history(self, query: Mapping[str, str]) -> list[Any]:
+        return open_interest_history_rows(self._samples(query))
+
+    def _ratio(self, query: Mapping[str, str]) -> list[Any]:
+        return ratio_rows(self._samples(query))
