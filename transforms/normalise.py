@@ -17,8 +17,9 @@ import dataframely as dy
 import polars as pl
 
 from transforms import amounts
+from transforms.carried import one_provider_a_day
 from transforms.contracts import uphold
-from transforms.fold import ORIGIN, SAME_ORDER_WITHIN, Folded, fold, fold_liquidations
+from transforms.fold import ORIGIN, SAME_ORDER_WITHIN, Folded, fold
 from transforms.instruments import InstrumentBook, canonical, rules
 from transforms.payload import Payload
 from transforms.pricing import KnownPrices
@@ -104,7 +105,7 @@ def _converted(dataset: str, rows: pl.DataFrame, *, priced: bool) -> pl.DataFram
 
 def _folded(dataset: str, rows: pl.DataFrame, *, priced: bool) -> Folded:
     if dataset == "liquidations":
-        return fold_liquidations(rows)
+        return one_provider_a_day(rows)
     key = primary_key(DATASETS[dataset])[1:]  # all of one venue
     if dataset != "open_interest":
         return fold(rows, key, _VALUES[dataset])

@@ -24,6 +24,7 @@ from transforms.venue import Feed, Venue
 
 INSTRUMENTS = "instruments"
 _SPILL = pl.duration(days=1)  # labels, jitter and foreign time zones reach a day over
+_BEHIND_ALL_OWN = 1_000_000
 
 
 class LostRows(AssertionError):
@@ -34,7 +35,8 @@ class LostRows(AssertionError):
 class Reading:
     """All feeds' findings together.
 
-    rows: every dataset's native rows, with `source` and `precedence` of their feed.
+    rows: every dataset's native rows, with `source`, `precedence` and `carrier` of their feed.
+        What the venue itself exports comes before what carriers bring.
     files: per raw file its `symbol`, claimed `first_date` and `last_date`, `datasets`, and
         the `anchor` day on which records without a credible time are counted.
     """
@@ -102,6 +104,10 @@ def _anchored(
     )
 
 
+def _precedence(feed: Feed) -> int:
+    return feed.precedence + (0 if feed.carrier is None else _BEHIND_ALL_OWN)
+
+
 def read(venue: Venue, payloads: Sequence[Payload]) -> Reading:
     """What the parsers of these payloads' feeds find, one call per feed, counts checked.
 
@@ -120,7 +126,7 @@ def read(venue: Venue, payloads: Sequence[Payload]) -> Reading:
         feed, claims[payload.raw_key] = found
         by_feed[feed.name].append(payload)
 
-    origin = {"source": pl.String(), "precedence": pl.Int64()}
+    origin = {"source": pl.String(), "precedence": pl.Int64(), "carrier": pl.String()}
     rows = {name: [pl.DataFrame(schema=NATIVE_SCHEMAS[name] | origin)] for name in DATASETS}
     rejected = [pl.DataFrame(schema=REJECTED_SCHEMA)]
     notes = [pl.DataFrame(schema=NOTES_SCHEMA)]
@@ -135,7 +141,8 @@ def read(venue: Venue, payloads: Sequence[Payload]) -> Reading:
             rows[name].append(
                 frame.with_columns(
                     pl.lit(feed.source.value).alias("source"),
-                    pl.lit(feed.precedence, pl.Int64).alias("precedence"),
+                    pl.lit(_precedence(feed), pl.Int64).alias("precedence"),
+                    pl.lit(feed.carrier, pl.String).alias("carrier"),
                 )
             )
         rejected.append(parsed.rejected)
