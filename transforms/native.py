@@ -102,6 +102,38 @@ INSTRUMENTS: dict[str, pl.DataType] = _ORIGIN | {
     "valid_to": UTC_MICROS,
 }
 
+_BUCKET: dict[str, pl.DataType] = {
+    "bucket_minutes": pl.Int64(),  # 0: a snapshot, or an only bucket of unknown length
+    "still_forming": pl.Boolean(),  # the last bucket of its answer: not the final value
+    "base_asset": pl.String(),  # canonical: the provider's file knows its names
+    "reference_venue": pl.String(),  # as our venues are named; NULL: all exchanges
+}
+
+# `symbol` names the provider's series; no instrument stands behind it.
+REFERENCES: dict[str, pl.DataType] = (
+    _ORIGIN
+    | {
+        "metric": pl.String(),  # a ReferenceMetric
+        "bucket_at": UTC_MICROS,  # start of the bucket, or moment of the snapshot
+        "quote_asset": pl.String(),  # NULL: all
+        "margin_type": pl.String(),  # NULL: all
+        "contract_kind": pl.String(),  # NULL: all
+        "interval_hours": pl.Float64(),  # what a funding rate is for; NULL: provider does not say
+        "unit": pl.String(),  # a ReferenceUnit
+        "value": pl.Float64(),
+    }
+    | _BUCKET
+)
+
+RESERVES: dict[str, pl.DataType] = (
+    _ORIGIN
+    | {
+        "sampled_at": UTC_MICROS,  # start of the bucket
+        "reserve_coin": pl.Float64(),
+    }
+    | _BUCKET
+)
+
 NATIVE_SCHEMAS: dict[str, dict[str, pl.DataType]] = {
     "funding_rates": FUNDING_RATES,
     "open_interest": OPEN_INTEREST,
@@ -109,4 +141,6 @@ NATIVE_SCHEMAS: dict[str, dict[str, pl.DataType]] = {
     "positioning": POSITIONING,
     "prices": PRICES,
     "instruments": INSTRUMENTS,
+    "references": REFERENCES,
+    "reserves": RESERVES,
 }

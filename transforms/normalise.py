@@ -20,13 +20,14 @@ from transforms import amounts
 from transforms.carried import one_provider_a_day
 from transforms.contracts import uphold
 from transforms.fold import ORIGIN, SAME_ORDER_WITHIN, Folded, fold
-from transforms.instruments import InstrumentBook, canonical, rules
+from transforms.instruments import Identified, InstrumentBook, canonical, rules
 from transforms.payload import Payload
 from transforms.pricing import KnownPrices
 from transforms.reading import INSTRUMENTS, LostRows, Reading, placed, read
 from transforms.schemas.normalised import (
     DATASETS,
     TIME_COLUMN,
+    UNLISTED,
     Accounting,
     Conflicts,
     Quarantine,
@@ -57,6 +58,8 @@ _VALUES: dict[str, tuple[str, ...]] = {
         "valid_from",
         "valid_to",
     ),
+    "references": ("value",),
+    "reserves": ("reserve_coin",),
 }
 
 
@@ -100,6 +103,10 @@ def _converted(dataset: str, rows: pl.DataFrame, *, priced: bool) -> pl.DataFram
     if dataset == "liquidations":
         ordinal = pl.lit(1, pl.Int64).alias("event_ordinal")
         return amounts.liquidations(rows, priced=priced).with_columns(ordinal)
+    if dataset in UNLISTED:
+        # What a bucket showed while it was forming contradicts nothing.
+        forming = pl.when("still_forming").then(pl.format("{}:{}", "raw_key", "raw_row"))
+        return rows.with_columns(forming.otherwise(pl.lit("final")).alias("basis"))
     return amounts.prices(rows) if dataset == "prices" else rows
 
 
@@ -107,6 +114,8 @@ def _folded(dataset: str, rows: pl.DataFrame, *, priced: bool) -> Folded:
     if dataset == "liquidations":
         return one_provider_a_day(rows)
     key = primary_key(DATASETS[dataset])[1:]  # all of one venue
+    if dataset in UNLISTED:
+        return fold(rows, key, _VALUES[dataset], basis={_VALUES[dataset][0]: "basis"})
     if dataset != "open_interest":
         return fold(rows, key, _VALUES[dataset])
     # Series of several intervals share stamps; the finer one says more about what is due.
@@ -198,7 +207,8 @@ def _partitions(
         return []
     stray = near.filter("stray")
     book = InstrumentBook.of(venue, answers, near["symbol"].drop_nulls().unique())
-    identified = book.identify(near.filter(~pl.col("stray")), time)
+    own = near.filter(~pl.col("stray"))
+    identified = Identified(own, own.clear()) if dataset in UNLISTED else book.identify(own, time)
     rows = identified.rows if known is None else known.beside(identified.rows, time)
     converted = _converted(dataset, rows, priced=known is not None)
     sound, faulty = uphold(dataset, converted.with_columns(pl.lit(venue.name).alias("venue")))

@@ -1,4 +1,4 @@
-"""The published daily tables of one venue, in the order they are computed."""
+"""The published daily tables of an exchange or of an aggregator, in the order of computation."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from transforms.daily.liquidations_daily import LIQUIDATIONS_DAILY
 from transforms.daily.open_interest_daily import OPEN_INTEREST_DAILY
 from transforms.daily.positioning_daily import POSITIONING_DAILY
 from transforms.daily.prices_daily import PRICES_DAILY
+from transforms.daily.reference_daily import REFERENCE_DAILY
+from transforms.daily.reserves_daily import RESERVES_DAILY
 from transforms.daily.table import DailyTable
+from transforms.schemas.normalised import UNLISTED
+from transforms.venue import Venue
 
 DAILY: tuple[DailyTable, ...] = (
     FUNDING_DAILY,
@@ -16,3 +20,12 @@ DAILY: tuple[DailyTable, ...] = (
     POSITIONING_DAILY,
     PRICES_DAILY,
 )
+
+REFERENCES: tuple[DailyTable, ...] = (REFERENCE_DAILY, RESERVES_DAILY)
+
+
+def tables_of(venue: Venue) -> tuple[DailyTable, ...]:
+    """What is computed of a venue. An aggregator owes no funding, and an exchange no references:
+    who has nothing but references is an aggregator."""
+    datasets = {dataset for feed in venue.feeds for dataset in feed.datasets}
+    return REFERENCES if datasets and datasets <= UNLISTED else DAILY

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
+import dataframely as dy
 import polars as pl
-
-from transforms.schemas.daily import VenueDay
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +35,13 @@ class DailyTable:
 
     lookback_days, lookahead_days: input needed before the first and after the last output day.
     reach_days: a changed input day d changes output days d − lookahead_days … d + reach_days.
-    compute: rows for first … last inclusive, sorted by date and symbol, validated against
-        `schema`. The result for a day is the same whichever range it is computed in.
+    compute: rows for first … last inclusive, sorted by date and the rest of the key, validated
+        against `schema`. The result for a day is the same whichever range it is computed in.
     """
 
     name: str
     dataset: str
-    schema: type[VenueDay]
+    schema: type[dy.Schema]
     lookback_days: int
     lookahead_days: int
     reach_days: int

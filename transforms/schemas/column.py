@@ -50,6 +50,25 @@ class Completeness(StrEnum):
     UNKNOWN = "unknown"
 
 
+class ReferenceMetric(StrEnum):
+    """What an aggregator's number is about."""
+
+    OPEN_INTEREST_USD = "open_interest_usd"
+    OPEN_INTEREST_COIN = "open_interest_coin"
+    FUNDING_RATE = "funding_rate"
+    LIQUIDATIONS_LONG_USD = "liquidations_long_usd"
+    LIQUIDATIONS_SHORT_USD = "liquidations_short_usd"
+    PRICE_USD = "price_usd"
+
+
+class ReferenceUnit(StrEnum):
+    """What an aggregator's number counts, once percent are fractions."""
+
+    USD = "USD"
+    COIN = "coin"
+    FRACTION = "fraction"
+
+
 class SourceKind(StrEnum):
     """Where a raw export came from."""
 

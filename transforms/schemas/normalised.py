@@ -12,11 +12,14 @@ from transforms.schemas.column import (
     ContractKind,
     Margin,
     PriceSource,
+    ReferenceMetric,
+    ReferenceUnit,
     Side,
     SourceKind,
     choice,
     count,
     exact_rate,
+    flag,
     moment,
     number,
     text,
@@ -149,6 +152,48 @@ class InstrumentAnswers(dy.Schema):
     raw_row = count("Number of the record in the raw file, from 1", min=1)
 
 
+class Bucketed(dy.Schema):
+    """What every row of an aggregator says about its series and its origin."""
+
+    venue = text("Provider: the aggregator whose number it is", key=True)
+    symbol = text("Series as the provider names it", key=True)
+    bucket_minutes = count(
+        "Length of the bucket; 0: a snapshot, or an only bucket of unknown length",
+        unit="minutes",
+        key=True,
+    )
+    still_forming = flag("The last bucket of its answer: the value is not final")
+    base_asset = text("Canonical base asset")
+    reference_venue = text(
+        "Exchange it is about, named like our venues where it is one", null="all exchanges"
+    )
+    source = choice(SourceKind, "Kind of source of the raw file")
+    raw_key = text("Object key of the raw file the row was read from")
+    raw_row = count("Number of the value in the raw file, from 1, headers not counted", min=1)
+
+
+class References(Bucketed):
+    """Numbers of aggregators, for comparison only: none of them enters a total of ours."""
+
+    metric = choice(ReferenceMetric, "What it is about", key=True)
+    bucket_at = moment("Start of the bucket, or moment of the snapshot", key=True)
+    quote_asset = text("Contracts quoted in it only", null="all")
+    margin_type = choice(Margin, "Contracts of this margin only", null="all")
+    contract_kind = choice(ContractKind, "Contracts of this kind only", null="all")
+    interval_hours = number(
+        "What a funding rate is for", "hours", null="provider does not say", min_exclusive=0
+    )
+    unit = choice(ReferenceUnit, "Unit of the value; percent became fractions")
+    value = number("Total or close of the bucket, or the snapshot", "see unit")
+
+
+class Reserves(Bucketed):
+    """Coins that exchanges hold, as an aggregator counts them on chain."""
+
+    sampled_at = moment("Start of the bucket", key=True)
+    reserve_coin = number("Held at the end of the bucket", "coin", min=0)
+
+
 class Quarantine(dy.Schema):
     """A record that broke its contract: where it stands and why it was set aside."""
 
@@ -194,6 +239,8 @@ DATASETS: dict[str, type[dy.Schema]] = {
     "positioning": Positioning,
     "prices": Prices,
     "instruments": InstrumentAnswers,
+    "references": References,
+    "reserves": Reserves,
 }
 
 TIME_COLUMN: dict[str, str] = {
@@ -203,4 +250,10 @@ TIME_COLUMN: dict[str, str] = {
     "positioning": "sampled_at",
     "prices": "opened_at",
     "instruments": "observed_at",
+    "references": "bucket_at",
+    "reserves": "sampled_at",
 }
+
+UNLISTED = frozenset({"references", "reserves"})
+"""Datasets whose rows say themselves what they are about: no instrument stands behind them, and
+no venue owes them."""
