@@ -47,28 +47,16 @@ def _write_funding(
     kept, quirks = without_one(settlements, where, plan.seed, quirks=plan.quirks)
     yield from quirks
     rows = funding_rows(kept)
-    if plan.quirks:
-        noisy = 0
-        for row, u in zip(rows, dice(plan.seed, "noise", where, len(rows)), strict=True):
-            if u < 0.1 and row["fundingRate"]:
-                # As a program writes it that went through percent and back.
-                row["fundingRate"] *= 1.0000000000000002
-                noisy += 1
-        if noisy:
-            yield Quirk("rate-binary-noise", where, f"{noisy} rates")
-        if len(rows) > _PAGE:
-            yield Quirk("page-overlap", where, f"{_OVERLAP} rows")
-            starts = range(0, len(rows), _PAGE - _OVERLAP)
-            rows = [row for start in starts for row in rows[start : start + _PAGE]]
+    if plan.quirks and len(rows) > _PAGE:
+        yield Quirk("page-overlap", where, f"{_OVERLAP} rows")
+        starts = range(0, len(rows), _PAGE - _OVERLAP)
+        rows = [row for start in starts for row in rows[start : start + _PAGE]]
     writer.write("funding", where, compact(rows), tape.end)
 
 
 def _write_liquidations(tape: Tape, writer: Writer, day: Day) -> Iterator[Quirk]:
-    where, quirks, seed = (
-        f"{DUMPS}/ws-liquidation/{day.date}.jsonl",
-        tape.plan.quirks,
-        tape.plan.seed,
-    )
+    where = f"{DUMPS}/ws-liquidation/{day.date}.jsonl"
+    quirks, seed = tape.plan.quirks, tape.plan.seed
     events = day.events.filter("published").with_columns(at_ms=pl.col("at").dt.epoch("ms"))
     told = events.sort("at_ms", "symbol", "position", "quantity").select(
         "symbol", "at_ms", "position", "average_price", "quantity"

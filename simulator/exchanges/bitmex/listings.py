@@ -59,24 +59,24 @@ def listings(plan: Plan) -> list[Listing]:
                 funding_offset=4,
             )
         )
-    for coin in largest(plan.symbols):
+    linear = [
+        perpetual(
+            "bitmex",
+            f"{_name(coin)}USDT",
+            coin,
+            product="linear",
+            base=_name(coin),
+            quote="USDT",
+            scale=0.4 * _SCALE,
+            contract_size=_linear_multiplier(coin) / 1_000_000,
+            contracts=True,
+            funding_offset=4,
+        )
+        for coin in largest(plan.symbols)
         # Dearer coins only: a contract is a whole fraction of a coin.
-        if coin.price >= _CHEAPEST:
-            found.append(
-                perpetual(
-                    "bitmex",
-                    f"{_name(coin)}USDT",
-                    coin,
-                    product="linear",
-                    base=_name(coin),
-                    quote="USDT",
-                    scale=0.4 * _SCALE,
-                    contract_size=_linear_multiplier(coin) / 1_000_000,
-                    contracts=True,
-                    funding_offset=4,
-                )
-            )
-    return found
+        if coin.price >= _CHEAPEST
+    ]
+    return found + linear
 
 
 @dataclass(frozen=True, slots=True)
