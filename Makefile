@@ -44,7 +44,7 @@ demo: .venv/.run ## simulate January 2021, mill it night by night, publish, and 
 
 test: .venv/.dev ## lint, types, import contracts and all tests
 	@$(MAKE) --no-print-directory lint types contracts
-	@$(BIN)/pytest -n auto --dist loadgroup
+	@$(BIN)/pytest -n auto --dist loadfile
 
 check: test ## the same as CI
 

@@ -13,8 +13,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from flows.failures import Exit
 from tests.flows.conftest import FIRST, LAST, Lake
 from tests.flows.test_gate_blocks import five_hundred_percent
@@ -42,7 +40,6 @@ print(json.dumps(endings))
 """
 
 
-@pytest.mark.xdist_group("prefect")
 def test_nights_by_the_command(
     own: Lake, write_config: Callable[[Lake], Path], tmp_path: Path
 ) -> None:

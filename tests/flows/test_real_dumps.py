@@ -23,10 +23,7 @@ from tests.flows.driver import build_days
 
 DUMPS = Path(__file__).parents[2].parent / "shared" / "data" / "dumps" / "binance"
 
-pytestmark = [
-    pytest.mark.skipif(not DUMPS.is_dir(), reason="no ../shared/data beside the repo"),
-    pytest.mark.xdist_group("real dumps"),
-]
+pytestmark = pytest.mark.skipif(not DUMPS.is_dir(), reason="no ../shared/data beside the repo")
 
 FIRST, LAST = date(2026, 2, 1), date(2026, 3, 20)
 RECORDED = [

@@ -25,10 +25,7 @@ DATA = Path(__file__).parents[2].parent / "shared" / "data"
 ARCHIVE = DATA / "archives" / "binance"
 FUNDING = ARCHIVE / "data/futures/um/monthly/fundingRate"
 
-pytestmark = [
-    pytest.mark.skipif(not FUNDING.is_dir(), reason="no ../shared/data beside the repo"),
-    pytest.mark.xdist_group("real January"),
-]
+pytestmark = pytest.mark.skipif(not FUNDING.is_dir(), reason="no ../shared/data beside the repo")
 
 Day = tuple[date, str]
 

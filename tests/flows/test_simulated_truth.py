@@ -30,9 +30,6 @@ def lake(request: pytest.FixtureRequest) -> Lake:
     return found
 
 
-pytestmark = pytest.mark.xdist_group("truth")
-
-
 def days() -> list[date]:
     return [FIRST + timedelta(days=n) for n in range((LAST - FIRST).days + 1)]
 
