@@ -9,7 +9,7 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
-from tests.venues.given import (
+from tests.venues.written import (
     lines,
     messages,
     normalised,
