@@ -13,6 +13,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
 
+import polars as pl
+
 from simulator.archive import Writer
 from simulator.listing import Listing
 from simulator.plan import Plan, Quirk
@@ -63,6 +65,7 @@ class Exchange:
     write: writes its exports below `archive/{name}` and `dumps/{name}` of the writer's root while
         the days pass by, and hands back the quirks in them.
     throttled: whether the feed of a UTC day drops liquidations (`simulator.liquidations`).
+    eventful: what else befalls those who are liquidated on a day; changes the truth.
     carry, carries: instead of `write`, for a carrier: writes the data of these exchanges.
     answer: its API over a simulated root; routes: the path prefixes it answers at.
     buckets: S3 buckets by name, each a folder below `archive/`; roots: path prefixes of a plain
@@ -75,6 +78,7 @@ class Exchange:
     listings: Callable[[Plan], list[Listing]] = lambda _plan: []
     write: Write | None = None
     throttled: Callable[[date], bool] = unthrottled
+    eventful: Callable[[pl.DataFrame], pl.DataFrame] = lambda events: events
     carry: Carry | None = None
     carries: tuple[str, ...] = ()
     answer: Callable[[Path], Api] | None = None

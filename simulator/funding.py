@@ -27,6 +27,7 @@ SETTLEMENTS: dict[str, pl.DataType] = {
     "interval_hours": pl.Int64(),
     "funding_rate": pl.Decimal(18, 8),
     "mark_price": pl.Float64(),
+    "index_price": pl.Float64(),
 }
 
 
@@ -95,7 +96,8 @@ def settle(market: Market, listings: Sequence[Listing], month: Month) -> pl.Data
     premium = market.premium(perpetuals, middles)
     running = np.concatenate([np.zeros((len(perpetuals), 1)), np.cumsum(premium, axis=1)], axis=1)
     hourly = start + 60 * np.arange(days * 24, dtype=np.int64)
-    mark = market.index(perpetuals, hourly) * (1.0 + market.premium(perpetuals, hourly))
+    index = market.index(perpetuals, hourly)
+    mark = index * (1.0 + market.premium(perpetuals, hourly))
 
     frames = []
     for i, listing in enumerate(perpetuals):
@@ -134,6 +136,7 @@ def settle(market: Market, listings: Sequence[Listing], month: Month) -> pl.Data
                     "interval_hours": interval,
                     "funding_rate": np.round(rate, 8),
                     "mark_price": np.round(mark[i, hour], 8),
+                    "index_price": np.round(index[i, hour], 8),
                 }
             )
         )

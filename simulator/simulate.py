@@ -79,7 +79,12 @@ def tapes_of(plan: Plan, known: dict[str, Exchange]) -> dict[str, Tape]:
     whole = sum(exchange.share for exchange in trading)
     return {
         x.name: Tape(
-            plan, x.name, Market(plan, x.share / whole), tuple(x.listings(plan)), x.throttled
+            plan=plan,
+            venue=x.name,
+            market=Market(plan, x.share / whole),
+            listings=tuple(x.listings(plan)),
+            throttled=x.throttled,
+            eventful=x.eventful,
         )
         for x in trading
     }

@@ -114,11 +114,12 @@ class Day:
     path: DayPath
     market: Market
     throttled: bool
+    eventful: Callable[[pl.DataFrame], pl.DataFrame]
 
     @cached_property
     def events(self) -> pl.DataFrame:
         """Every liquidation (`simulator.liquidations.EVENTS`), by symbol and time."""
-        return liquidate(self.market, self.path, throttled=self.throttled)
+        return self.eventful(liquidate(self.market, self.path, throttled=self.throttled))
 
     @cached_property
     def samples(self) -> pl.DataFrame:
@@ -135,6 +136,7 @@ class Tape:
     market: Market
     listings: tuple[Listing, ...]
     throttled: Callable[[date], bool]
+    eventful: Callable[[pl.DataFrame], pl.DataFrame]
 
     def days(self) -> Iterator[Day]:
         """Day by day; each is made anew every time."""
@@ -144,7 +146,8 @@ class Tape:
     def day(self, day: date) -> Day:
         """One day, also outside the plan."""
         trading = [listing for listing in self.listings if listing.trades_on(day)]
-        return Day(day, self.market.day(trading, day), self.market, self.throttled(day))
+        path = self.market.day(trading, day)
+        return Day(day, path, self.market, self.throttled(day), self.eventful)
 
     def months(self) -> list[Month]:
         """The months of which settlements are known."""
