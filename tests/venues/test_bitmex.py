@@ -9,6 +9,7 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
+from tests.venues.recorded import needs_data
 from tests.venues.written import (
     lines,
     messages,
@@ -18,7 +19,6 @@ from tests.venues.written import (
     recorded_payloads,
     settlements,
 )
-from tests.venues.recorded import needs_data
 from transforms.payload import BadPayload
 from transforms.schemas.column import ContractKind, Margin, SourceKind
 from transforms.venues.bitmex import CLOSED, VENUE, instrument
