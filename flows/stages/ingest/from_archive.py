@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import string
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import NamedTuple
 
 from flows.reporting import Reporter
 from flows.run import Days, Run
@@ -23,6 +25,17 @@ from transforms.venue import Feed, Venue
 CHECKSUM_SUFFIX = ".CHECKSUM"
 SPILL = timedelta(days=1)
 """Rows of a day may lie in its neighbours' files, and intervals need the settlement before."""
+
+
+_ALGORITHMS = {64: "sha256", 32: "md5"}  # by hexadecimal digits
+_SPOKEN = {"sha256": "SHA-256", "md5": "MD5"}
+
+
+class Digest(NamedTuple):
+    """What a venue says the digest of a file is, and of which kind."""
+
+    algorithm: str
+    hexadecimal: str
 
 
 class ChecksumMismatch(ValueError):
@@ -173,23 +186,29 @@ def _verified(
     if not item.has_checksum:
         return content, ChecksumVerdict.ABSENT
     for attempt in (1, 2):
-        expected = _stated_sha256(archive.get(path + CHECKSUM_SUFFIX), path)
-        found = hashlib.sha256(content).hexdigest()
-        if found == expected:
+        expected = stated_digest(archive.get(path + CHECKSUM_SUFFIX), path)
+        found = hashlib.new(expected.algorithm, content, usedforsecurity=False).hexdigest()
+        if found == expected.hexadecimal:
             return content, ChecksumVerdict.MATCH
         if attempt == 1:
             content = archive.get(path)
     key = set_aside(run.store, venue.name, SourceKind.ARCHIVE, path, content)
     raise ChecksumMismatch(
-        f"{venue.name}: {path}: SHA-256 is {found[:12]}…, the venue's checksum file says "
-        f"{expected[:12]}…; the bytes were set aside as {key}"
+        f"{venue.name}: {path}: {_SPOKEN[expected.algorithm]} is {found[:12]}…, the venue's "
+        f"checksum file says {expected.hexadecimal[:12]}…; the bytes were set aside as {key}"
     )
 
 
-def _stated_sha256(checksum: bytes, path: str) -> str:
-    """The digest in a file of `sha256sum` format; the name beside it must be the file's own."""
+def stated_digest(checksum: bytes, path: str) -> Digest:
+    """The digest in a file of `sha256sum` or `md5sum` format: 64 hexadecimal digits are SHA-256
+    (Binance), 32 are MD5 (KuCoin, which has used both). The name beside it must be the file's own.
+
+    Raises ChecksumMismatch for anything else.
+    """
     words = checksum.decode("utf-8", errors="replace").split()
     name = path.rsplit("/", 1)[-1]
-    if len(words) != 2 or len(words[0]) != 64 or words[1].lstrip("*") != name:
-        raise ChecksumMismatch(f"{path}{CHECKSUM_SUFFIX}: not a SHA-256 line for {name}")
-    return words[0].lower()
+    digits = words[0].lower() if words else ""
+    algorithm = _ALGORITHMS.get(len(digits)) if set(digits) <= set(string.hexdigits) else None
+    if algorithm is None or len(words) != 2 or words[1].lstrip("*") != name:
+        raise ChecksumMismatch(f"{path}{CHECKSUM_SUFFIX}: not a SHA-256 or MD5 line for {name}")
+    return Digest(algorithm, digits)
