@@ -180,8 +180,9 @@ class Market:
             return normals(keys(seed, stream, names)[:, None], place)
 
         premium = self.premium(listings, minutes)
-        index = np.round(self.index(listings, minutes), 8)
-        mark = np.round(index * (1.0 + premium), 8)
+        fine = 10.0 ** np.array([[max(8, listing.price_digits)] for listing in listings])
+        index = rounded(self.index(listings, minutes), fine)
+        mark = rounded(index * (1.0 + premium), fine)
         price_scale = digits(listings, price=True)
         last = rounded(mark * (1.0 + 0.00005 * one("last")), price_scale)
         move = np.diff(np.log(index), axis=1, append=np.log(index[:, -1:]))
