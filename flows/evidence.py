@@ -46,12 +46,17 @@ def _read_layer(run: Run, name: str, empty: pl.DataFrame) -> pl.DataFrame:
 def _raw_files(run: Run) -> pl.DataFrame:
     datasets = pl.DataFrame(
         [
-            (venue.name, feed.name, dataset)
+            (venue.name, feed.name, dataset, feed.carrier)
             for venue in run.venues.values()
             for feed in venue.feeds
             for dataset in feed.datasets
         ],
-        schema={"venue": pl.String, "feed": pl.String, "dataset": pl.String},
+        schema={
+            "venue": pl.String,
+            "feed": pl.String,
+            "dataset": pl.String,
+            "carrier": pl.String,
+        },
         orient="row",
     )
     counts = (

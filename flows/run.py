@@ -11,7 +11,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from flows.settings import ConfigError, Settings
+from flows.settings import ConfigError, Settings, SourceSettings
 from flows.storage.ledger import Ledger
 from flows.storage.object_store import ObjectStore, open_store
 from transforms.venue import Venue, discover
@@ -73,6 +73,14 @@ class Run:
                     f"sources.{number}.venue: {source.venue!r} is not a venue Perpmill knows "
                     f"({', '.join(sorted(known))})"
                 )
+            feeds = known[source.venue].brought_by(source.carrier).feeds
+            if not feeds:
+                carriers = sorted({f.carrier for f in known[source.venue].feeds if f.carrier})
+                raise ConfigError(
+                    f"sources.{number}.carrier: Perpmill reads nothing of {source.venue} by "
+                    f"{source.carrier or 'the venue itself'} (carriers: "
+                    f"{', '.join(carriers) or 'none'})"
+                )
         if not settings.sources:
             raise ConfigError("sources: none configured; see `perpmill config check`")
         now = clock()
@@ -88,6 +96,10 @@ class Run:
             venues={s.venue: known[s.venue] for s in settings.sources},
             clock=clock,
         )
+
+    def venue_of(self, source: SourceSettings) -> Venue:
+        """The venue as a source has it: with the feeds of its carrier, or the venue's own."""
+        return self.venues[source.venue].brought_by(source.carrier)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,10 @@ class SourceSettings(BaseModel):
     )
     api: str | None = None
     dumps: str | None = None
+    carrier: str | None = Field(
+        default=None,
+        description="who collected these exports, if not the venue itself: `tardis`",
+    )
     symbols: list[str] = Field(default=["*"], min_length=1)
 
     @field_validator("archive")

@@ -159,10 +159,12 @@ def _cover(
 ) -> None:
     lookback = COVERAGE_LOOKBACK_DAYS * DAY
     datasets = sorted({table.dataset for table in DAILY})
+    supported = _supported(run, venue)
     marks = {
         day: fingerprint(
             transforms_digest(),
             instruments.select("symbol", "valid_from", "valid_to").write_csv(),
+            sorted(supported),
             *(normalised.digest(dataset, day - lookback, day) for dataset in datasets),
         )
         for day in candidates
@@ -181,11 +183,18 @@ def _cover(
             first,
             last,
             venue=venue.name,
-            datasets={dataset for feed in venue.feeds for dataset in feed.datasets},
+            datasets=supported,
             instruments=instruments,
             accounting=pl.concat(files),
         )
         _write(layer, venue, "coverage_daily", coverage, first, last, marks)
+
+
+def _supported(run: Run, venue: Venue) -> set[str]:
+    """What the venue's sources could bring: a carrier that is not configured brings nothing."""
+    carriers = {s.carrier for s in run.settings.sources if s.venue == venue.name}
+    feeds = (feed for feed in venue.feeds if feed.carrier in carriers)
+    return {dataset for feed in feeds for dataset in feed.datasets}
 
 
 def _write(

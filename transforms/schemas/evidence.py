@@ -115,6 +115,7 @@ class RawFiles(dy.Schema):
     venue = text("Exchange")
     dataset = text("Dataset read from it", key=True)
     key = text("Object key in the lake", key=True)
+    carrier = text("Who collected it, if not the venue itself", null="the venue, or we from it")
     source_url = text("Address it was fetched from", volatile=True)
     sha256 = text("SHA-256 of the bytes")
     bytes = count("Size", unit="bytes")

@@ -19,7 +19,7 @@ from transforms.normalise import read_instruments, survey
 from transforms.payload import BadPayload, Payload
 from transforms.schemas.column import SourceKind
 from transforms.schemas.evidence import ChecksumVerdict
-from transforms.venue import Feed, Request, Window
+from transforms.venue import Feed, Request, Venue, Window
 
 DAY = timedelta(days=1)
 
@@ -37,7 +37,7 @@ def ingest_api(
     An answer is final if it was fetched after the days it is about; others are asked again.
     Instruments are asked for first, since they say which symbols there are.
     """
-    venue = run.venues[source.venue]
+    venue = run.venue_of(source)
     feeds = [f for f in venue.feeds if f.source is SourceKind.API and f.requests is not None]
     outcome = Outcome()
     for feed in feeds:
@@ -49,7 +49,7 @@ def ingest_api(
     symbols = sorted({s for s in known if wanted(s, source.symbols)})
     for feed in feeds:
         if "instruments" not in feed.datasets:
-            gaps = missing_days(_coverage(run, source.venue, feed), symbols, days)
+            gaps = missing_days(_coverage(run, venue, feed), symbols, days)
             outcome.add(_ask(run, source, api, feed, gaps, reporter))
     return outcome
 
@@ -73,16 +73,15 @@ def missing_days(
     return [(Days(*window), tuple(names)) for window, names in sorted(wanting.items())]
 
 
-def _coverage(run: Run, venue_name: str, feed: Feed) -> dict[str, set[date]]:
+def _coverage(run: Run, venue: Venue, feed: Feed) -> dict[str, set[date]]:
     """Days each symbol has from the archive for the feed's datasets, or finally from this feed."""
-    venue = run.venues[venue_name]
     archived = [
         f.name
         for f in venue.feeds
         if f.source is SourceKind.ARCHIVE and set(feed.datasets) <= set(f.datasets)
     ]
     final = pl.col("fetched_at") >= pl.col("last_date").cast(pl.Datetime("us", "UTC")) + DAY
-    files = raw_shelf.current(run.ledger, venue_name).filter(
+    files = raw_shelf.current(run.ledger, venue.name).filter(
         pl.col("symbol").is_not_null()
         & pl.col("first_date").is_not_null()
         & (pl.col("feed").is_in(archived) | ((pl.col("feed") == feed.name) & final))

@@ -58,7 +58,7 @@ def ingest_archive(
     reporter: Reporter,
 ) -> Outcome:
     """Bring home what `archive` has for `days` (UTC, inclusive) and the days beside them."""
-    venue = run.venues[source.venue]
+    venue = run.venue_of(source)
     outcome = Outcome()
     with ThreadPoolExecutor(run.settings.fetch_concurrency) as pool:
         listed = _list(archive, venue, source.symbols, days, pool, reporter)

@@ -26,7 +26,7 @@ def ingest_dumps(run: Run, source: SourceSettings, dumps: Archive, reporter: Rep
     A dump's paths rarely claim days, so all of it is looked at; a file held already and unchanged
     is not fetched again.
     """
-    venue = run.venues[source.venue]
+    venue = run.venue_of(source)
     outcome = Outcome()
     held = {
         row["path"]: (row["etag"], row["bytes"])

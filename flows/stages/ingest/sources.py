@@ -90,12 +90,12 @@ def _ingest_source(
         dumps.check()
         outcome.add(ingest_dumps(run, source, dumps, reporter))
     if source.api is not None:
-        api = ApiSource(run.venues[source.venue], source.api, http, run.clock)
+        api = ApiSource(run.venue_of(source), source.api, http, run.clock)
         outcome.add(ingest_api(run, source, api, archive_symbols, days, reporter))
     return outcome
 
 
 def _symbols(run: Run, source: SourceSettings, archive: Archive) -> list[str]:
-    venue = run.venues[source.venue]
+    venue = run.venue_of(source)
     folders = {folder for _, folder in symbol_folders(archive, venue, source.symbols)}
     return sorted(folder for folder in folders if venue.instrument(folder) is not None)
