@@ -30,6 +30,21 @@ RULES = (
         days=True,
     ),
     no_rows(
+        "cumulative_plausible",
+        """
+        SELECT date, venue, symbol, funding_cumulative_7d, funding_cumulative_30d FROM batch
+        WHERE {in_run}
+        AND (abs(funding_cumulative_7d) > {max_7d} OR abs(funding_cumulative_30d) > {max_30d})
+        ORDER BY abs(funding_cumulative_30d) DESC NULLS LAST, date, venue, symbol
+        """,
+        severity=Severity.CRITICAL,
+        reason="the sums also look at days before the run's, which need not have passed a gate; "
+        "hourly settlements near a cap for a day are about 0.5",
+        threshold="|7 days| ≤ {max_7d}, |30 days| ≤ {max_30d}",
+        limits={"max_7d": 2.0, "max_30d": 4.0},
+        days=True,
+    ),
+    no_rows(
         "rates_in_order",
         """
         SELECT date, venue, symbol, funding_rate_min, funding_rate_first, funding_rate_last,

@@ -125,6 +125,27 @@ def current(ledger: Ledger, venue: str) -> pl.DataFrame:
     return latest.filter(pl.col("venue") == venue).select(_SCHEMA.keys()).sort(IDENTITY)
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The current version of a file in the lake, as its source last described it."""
+
+    key: str
+    etag: str | None
+    bytes: int
+
+    def is_still(self, etag: str, size: int) -> bool:
+        return (self.etag, self.bytes) == (etag, size)
+
+
+def held(ledger: Ledger, venue: str, source: SourceKind) -> dict[str, Held]:
+    """What the lake has of a venue from one kind of source, by path."""
+    files = current(ledger, venue).filter(pl.col("source") == source.value)
+    return {
+        path: Held(key, etag, size)
+        for path, key, etag, size in files.select("path", "key", "etag", "bytes").iter_rows()
+    }
+
+
 def history(ledger: Ledger) -> pl.DataFrame:
     """Every raw file ever seen, once per content, with the key of the one that replaced it.
 

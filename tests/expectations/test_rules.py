@@ -33,6 +33,10 @@ BREAKS: dict[tuple[str, str], tuple[str, int]] = {
         f"UPDATE funding_daily SET funding_rate_max = 5, funding_rate_last = 5 {ON}",
         1,
     ),
+    ("funding_daily", "cumulative_plausible"): (
+        f"UPDATE funding_daily SET funding_cumulative_7d = -2.001 {ON}",
+        1,
+    ),
     ("funding_daily", "rates_in_order"): (
         f"UPDATE funding_daily SET funding_rate_first = -0.0001 {ON}",
         1,

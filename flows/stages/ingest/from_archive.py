@@ -62,17 +62,12 @@ def ingest_archive(
     outcome = Outcome()
     with ThreadPoolExecutor(run.settings.fetch_concurrency) as pool:
         listed = _list(archive, venue, source.symbols, days, pool, reporter)
-        held = {
-            row["path"]: (row["etag"], row["bytes"])
-            for row in raw_shelf.current(run.ledger, venue.name)
-            .select("path", "etag", "bytes", "source")
-            .iter_rows(named=True)
-            if row["source"] == SourceKind.ARCHIVE.value
-        }
+        held = raw_shelf.held(run.ledger, venue.name, SourceKind.ARCHIVE)
         news = [
             item
             for item in listed
-            if held.get(item.entry.key) != (item.entry.etag, item.entry.size)
+            if (old := held.get(item.entry.key)) is None
+            or not old.is_still(item.entry.etag, item.entry.size)
         ]
         outcome.unchanged = len(listed) - len(news)
         with reporter.steps(f"fetch {venue.name} archive", len(news)) as advance:
@@ -86,9 +81,10 @@ def ingest_archive(
                     advance()
 
             results = list(pool.map(fetch, news))
-    outcome.fetched = [r for r in results if isinstance(r, raw_shelf.RawRecord)]
     outcome.problems = [r for r in results if isinstance(r, Problem)]
-    raw_shelf.record(run.ledger, outcome.fetched)
+    records = [r for r in results if isinstance(r, raw_shelf.RawRecord)]
+    raw_shelf.record(run.ledger, records)
+    outcome.keep(records, held)
     return outcome
 
 

@@ -28,11 +28,7 @@ def ingest_dumps(run: Run, source: SourceSettings, dumps: Archive, reporter: Rep
     """
     venue = run.venue_of(source)
     outcome = Outcome()
-    held = {
-        row["path"]: (row["etag"], row["bytes"])
-        for row in raw_shelf.current(run.ledger, venue.name).iter_rows(named=True)
-        if row["source"] == SourceKind.DUMP.value
-    }
+    held = raw_shelf.held(run.ledger, venue.name, SourceKind.DUMP)
     news: list[tuple[Feed, Facts, ObjectInfo]] = []
     for entry in dumps.entries(""):
         match = venue.feed_for(SourceKind.DUMP, entry.key)
@@ -40,7 +36,7 @@ def ingest_dumps(run: Run, source: SourceSettings, dumps: Archive, reporter: Rep
             outcome.ignored.append(entry.key)
         elif not wanted(match[1].symbol, source.symbols):
             continue
-        elif held.get(entry.key) == (entry.etag, entry.size):
+        elif (old := held.get(entry.key)) is not None and old.is_still(entry.etag, entry.size):
             outcome.unchanged += 1
         else:
             news.append((*match, entry))
@@ -72,6 +68,7 @@ def ingest_dumps(run: Run, source: SourceSettings, dumps: Archive, reporter: Rep
         except (BadPayload, ObjectNotFound, StoreUnavailable) as error:
             return Problem(str(error), transient=isinstance(error, StoreUnavailable))
 
+    records: list[raw_shelf.RawRecord] = []
     with (
         ThreadPoolExecutor(run.settings.fetch_concurrency) as pool,
         reporter.steps(f"read {venue.name} dumps", len(news)) as advance,
@@ -81,8 +78,9 @@ def ingest_dumps(run: Run, source: SourceSettings, dumps: Archive, reporter: Rep
             if isinstance(result, Problem):
                 outcome.problems.append(result)
             else:
-                outcome.fetched.append(result)
-    raw_shelf.record(run.ledger, outcome.fetched)
+                records.append(result)
+    raw_shelf.record(run.ledger, records)
+    outcome.keep(records, held)
     return outcome
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from flows.failures import InputUnavailable
 from flows.storage.object_store import ObjectStore
-from flows.storage.raw_shelf import RawRecord
+from flows.storage.raw_shelf import Held, RawRecord
 from transforms.schemas.column import SourceKind
 
 
@@ -38,6 +39,12 @@ class Outcome:
         self.unchanged += other.unchanged
         self.ignored += other.ignored
         self.problems += other.problems
+
+    def keep(self, records: list[RawRecord], held: Mapping[str, Held]) -> None:
+        """Tell what is news from files that were touched at their source but hold the same."""
+        news = [r for r in records if r.path not in held or held[r.path].key != r.key]
+        self.fetched += news
+        self.unchanged += len(records) - len(news)
 
     def require_whole(self) -> None:
         """Raise InputUnavailable if anything is wanting; what did arrive is kept."""
