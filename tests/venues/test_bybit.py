@@ -23,7 +23,7 @@ from tests.venues.recorded import (
     payload,
 )
 from transforms.normalise import normalise, read_instruments
-from transforms.payload import BadPayload, Parsed
+from transforms.payload import BadPayload, Parsed, Payload
 from transforms.regimes import regime_table
 from transforms.schemas.column import ContractKind, Margin, SourceKind
 from transforms.venue import Feed, Request, Window
@@ -164,6 +164,32 @@ def test_one_open_position_is_the_same_in_each_margin_type(single: bool) -> None
     assert _amounts("open_interest", "v5-market-tickers/inverse/a.json", inverse) == [(2, 60_000)]
 
 
+def test_history_without_a_price_is_valued_at_the_mark_of_the_hour() -> None:
+    """4 BTC of both sides are 2 at the close of 30,000 of the bar that ended just then; 120,000 USD
+    of both sides are 60,000, which are 2 BTC."""
+
+    def answered(path: str, symbol: str, row: object) -> Payload:
+        result = {"symbol": symbol, "list": [row]}
+        return answer(VENUE, f"v5-market-{path}/{symbol}.json", {"retCode": 0, "result": result})
+
+    files = []
+    for category, symbol, both in (("linear", "BTCUSDT", "4"), ("inverse", "BTCUSD", "120000")):
+        sample = {"openInterest": both, "timestamp": str(AT)}
+        bar = [str(AT - 300_000), "29000", "31000", "28000", "30000"]
+        files.append(answered(f"open-interest/{category}/5min", symbol, sample))
+        files.append(answered(f"mark-price-kline/{category}/5", symbol, bar))
+    day = date(2025, 3, 1)
+
+    def amounts(given: list[Payload]) -> list[tuple[object, ...]]:
+        partitions = normalise(VENUE, given, day, day, None).partitions
+        [rows] = [p.rows for p in partitions if p.dataset == "open_interest"]
+        chosen = rows.sort("symbol").select("open_interest_coin", "open_interest_usd")
+        return chosen.rows()
+
+    assert amounts(files) == [(2, 60_000), (2, 60_000)]
+    assert amounts(files[::2]) == [(None, 60_000), (2, None)]
+
+
 def test_regimes_either_side_of_their_days() -> None:
     table = regime_table(VENUE)
 
@@ -180,7 +206,7 @@ def test_regimes_either_side_of_their_days() -> None:
 
 
 def test_overlapping_pages_are_one_settlement_each() -> None:
-    def page(name: str, *stamps: int) -> object:
+    def page(name: str, *stamps: int) -> Payload:
         rows = [
             {"symbol": "BTCUSDT", "fundingRate": "0.0001", "fundingRateTimestamp": str(s)}
             for s in stamps
@@ -193,7 +219,7 @@ def test_overlapping_pages_are_one_settlement_each() -> None:
 
     eight = 8 * 3_600_000
     pages = [page("a", AT, AT - eight), page("b", AT - eight, AT - eight), page("c", AT)]
-    done = normalise(VENUE, pages, date(2025, 3, 1), date(2025, 3, 1), None)  # type: ignore[arg-type]
+    done = normalise(VENUE, pages, date(2025, 3, 1), date(2025, 3, 1), None)
     [day] = done.partitions
     assert day.rows.height == 2
     assert day.accounting["rows_duplicate"].sum() == 3
