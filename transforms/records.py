@@ -20,8 +20,8 @@ from transforms.payload import NOTES_SCHEMA, READ_SCHEMA, REJECTED_SCHEMA, Parse
 RAW_TEXT_LIMIT = 500  # characters of a rejected record that are kept
 _CELL_LIMIT = 60
 
-# Stamps outside are digits gone wrong: no venue here is older, and none knows the far future.
-EARLIEST = datetime(2010, 1, 1, tzinfo=UTC)
+# Stamps outside are digits gone wrong: nothing here is older than the first coin.
+EARLIEST = datetime(2009, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
 _SPILL = timedelta(days=1)  # how far content may lie outside the days its path claims
