@@ -17,7 +17,7 @@ from flows.instruments import venue_instruments
 from flows.reporting import Reporter, log
 from flows.run import Run, transforms_digest
 from flows.storage.partitions import Layer, PartitionRecord, fingerprint
-from transforms.daily.catalogue import DAILY
+from transforms.daily.catalogue import DAILY, tables_of
 from transforms.daily.coverage import COVERAGE_LOOKBACK_DAYS, coverage_daily, presence
 from transforms.daily.table import DailyTable, Inputs
 from transforms.regimes import regime_table
@@ -79,8 +79,9 @@ def _aggregate_venue(run: Run, venue: Venue, days: list[date], reporter: Reporte
     )
     near = there.filter(pl.col("date").is_between(days[0] - REACH, days[-1] + REACH))["date"]
     candidates = sorted({*days, *near})
-    with reporter.steps(f"aggregate {venue.name}", len(DAILY) + 1) as advance:
-        for table in DAILY:
+    tables = tables_of(venue)
+    with reporter.steps(f"aggregate {venue.name}", len(tables) + 1) as advance:
+        for table in tables:
             marks = {
                 day: fingerprint(
                     transforms_digest(),
@@ -158,7 +159,7 @@ def _cover(
     held: dict[tuple[str, date], str],
 ) -> None:
     lookback = COVERAGE_LOOKBACK_DAYS * DAY
-    datasets = sorted({table.dataset for table in DAILY})
+    datasets = sorted({table.dataset for table in tables_of(venue)})
     supported = _supported(run, venue)
     marks = {
         day: fingerprint(
@@ -184,6 +185,7 @@ def _cover(
             last,
             venue=venue.name,
             datasets=supported,
+            owed=datasets,
             instruments=instruments,
             accounting=pl.concat(files),
         )

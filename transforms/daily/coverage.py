@@ -108,16 +108,18 @@ def coverage_daily(
     *,
     venue: str,
     datasets: Collection[str],
+    owed: Collection[str] = frozenset(SOURCE_DATASET.values()),
     instruments: pl.DataFrame,
     accounting: pl.DataFrame,
 ) -> pl.DataFrame:
-    """`CoverageDaily` of a venue for first … last, a row per day and dataset behind a daily table.
+    """`CoverageDaily` of a venue for first … last, a row per day and dataset in `owed`.
 
     `rows` are those of the instruments that are there.
 
     presence: the outcome of `presence` for the venue's datasets, from `COVERAGE_LOOKBACK_DAYS`
         before `first` on.
     datasets: what the venue has feeds for; the others are `unsupported`.
+    owed: the datasets behind the daily tables of an exchange, or those of an aggregator.
     instruments: `schemas.evidence.Instruments` of the venue.
     accounting: `schemas.normalised.Accounting` with `date`, over the days of `presence`.
     """
@@ -148,7 +150,7 @@ def coverage_daily(
     )
     days = pl.DataFrame({"date": pl.date_range(first, last, "1d", eager=True)})
     wanted = pl.DataFrame(
-        {"dataset": sorted(set(SOURCE_DATASET.values()))}, schema={"dataset": pl.String}
+        {"dataset": sorted(set(owed))}, schema={"dataset": pl.String}
     )
     here, due_count = pl.col("instruments_present"), pl.col("instruments_expected")
     status = (
