@@ -7,6 +7,7 @@ from rich.console import Console
 from flows.failures import Exit
 from flows.run import Run
 from flows.settings import Settings
+from flows.stages.ingest.unlisted import must_list
 from flows.storage.archive import open_archive
 from flows.storage.http import HttpClient, HttpError
 from flows.storage.object_store import StoreUnavailable
@@ -37,7 +38,10 @@ def check(settings: Settings, console: Console) -> Exit:
                 if address is None:
                     continue
                 try:
-                    open_archive(address, s3=options, http=http).check()
+                    archive = open_archive(address, s3=options, http=http)
+                    # One that cannot be listed is asked for files by name, and has no front door.
+                    if kind == "dumps" or must_list(archive, run.venue_of(source)):
+                        archive.check()
                     problem: Exception | None = None
                 except (StoreUnavailable, HttpError) as error:
                     problem = error

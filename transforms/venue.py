@@ -107,11 +107,11 @@ class Feed:
     facts: reads a path below the source's root; None if the path is not of this feed.
     parse: pure; a batch of payloads in, native rows out. Raises BadPayload.
     prefixes: archive only: key prefixes that hold this feed for symbols over days; what lies
-        below is matched with `facts`. Symbols may be unknown (None): then the prefixes above the
-        symbol folders.
+        below is matched with `facts`. Without `folders` the symbol is "".
     folders: archive only: prefixes whose sub-folders are the symbols.
     candidates: archive only, for one that cannot be listed: the exact keys to ask for, for a
-        symbol over days (symbol None: files about many symbols); a key not there is no file.
+        symbol over days (symbol None: files about many symbols); a key not there is no file. A
+        copy of such an archive that can be listed, a folder or bucket, is looked through instead.
     carrier: whose files these are, if not the venue's own (such as `tardis`); a source reads the
         feeds of its own carrier only.
     expects_every_day: a missing file is a gap, not a quiet day.

@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote_plus, urlsplit
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
-from flows.storage.http import Answer, HttpClient, HttpError, NotFound
+from flows.storage.http import NOT_MODIFIED, Answer, HttpClient, HttpError, NotFound
 from flows.storage.object_store import (
     ObjectInfo,
     ObjectNotFound,
@@ -99,6 +99,14 @@ def open_archive(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A file's exact bytes, and how the server tells this version from others, if it does."""
+
+    content: bytes
+    etag: str | None
+
+
 class HttpArchive:
     """Files below an address, listed by the S3 protocol for buckets (both of its versions).
 
@@ -128,6 +136,22 @@ class HttpArchive:
             raise ObjectNotFound(f"{address}: no such file") from error
         except HttpError as error:
             raise StoreUnavailable(str(error)) from error
+
+    def get_unless(self, path: str, etag: str | None) -> Fetched | None:
+        """A file's exact bytes; None if it is still the one of this entity tag.
+
+        A server that knows no entity tags gives the bytes each time. Raises as `get` does.
+        """
+        address = self.url(path)
+        try:
+            answer = self._http.get(address, stored=True, unless=etag)
+        except NotFound as error:
+            raise ObjectNotFound(f"{address}: no such file") from error
+        except HttpError as error:
+            raise StoreUnavailable(str(error)) from error
+        if answer.status == NOT_MODIFIED:
+            return None
+        return Fetched(answer.content, answer.headers.get("etag"))
 
     def check(self) -> None:
         self._page({"list-type": "2", "max-keys": "1", "prefix": self._within})

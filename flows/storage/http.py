@@ -27,6 +27,9 @@ import stamina
 RETRIED = frozenset({408, 418, 425, 429})
 """Statuses that pass with time, beside all of 500 to 599. 418 is Binance's ban for asking on."""
 
+NOT_MODIFIED = 304
+"""The server still has the version whose entity tag was sent along (RFC 9110, 13.1.2)."""
+
 MAX_REDIRECTS = 5
 _SHOWN_CHARACTERS = 200
 _ERROR_BODY_BYTES = 64 * 1024
@@ -71,7 +74,10 @@ class Unavailable(HttpError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer with status 200. `url` is the address asked, before any redirect."""
+    """One answer with status 200, or `NOT_MODIFIED` where that was asked for.
+
+    url: the address asked, before any redirect.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -166,18 +172,23 @@ class HttpClient:
         params: Mapping[str, str] | None = None,
         *,
         stored: bool = False,
+        unless: str | None = None,
         pace: Pace | None = None,
     ) -> Answer:
         """The answer to one question.
 
         stored: hand back the bytes as the server keeps them (a file), never unpacked, even where
             it labels a `.gz` as a content encoding. Otherwise a transfer may be compressed.
+        unless: an entity tag; where the server still has the version of it, the answer has the
+            status `NOT_MODIFIED` and no content.
         pace: told before each attempt, and of each `Retry-After`.
         Raises NotFound, Refused (Forbidden, RegionRefused) or Unavailable.
         """
         request = self._request("GET", url, params=params)
         if stored:
             request.headers["Accept-Encoding"] = "identity"
+        if unless is not None:
+            request.headers["If-None-Match"] = unless
         return self._ask(request, stored=stored, pace=pace)
 
     def post(self, url: str, body: Mapping[str, object], *, pace: Pace | None = None) -> Answer:
@@ -313,7 +324,7 @@ class _Question:
         status = response.status_code
         content = self._body(response, began)
         # Nothing but 200: a 206 nobody asked for would be a part taken for the whole.
-        if status == 200:
+        if status == 200 or (status == NOT_MODIFIED and "If-None-Match" in self._request.headers):
             return Answer(status, dict(response.headers), content, self._url)
         body = content[: 4 * _SHOWN_CHARACTERS].decode("utf-8", "replace")[:_SHOWN_CHARACTERS]
         said = f"HTTP {status}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 
 import polars as pl
 
@@ -12,10 +12,11 @@ from flows.reporting import Reporter
 from flows.run import Days, Run
 from flows.settings import SourceSettings
 from flows.stages.ingest.outcome import Outcome, Problem, set_aside, wanted
+from flows.stages.ingest.symbols import listed_symbols, named
 from flows.storage import raw_shelf
 from flows.storage.api import ApiSource, Received
 from flows.storage.http import HttpError, Unavailable
-from transforms.normalise import read_instruments, survey
+from transforms.normalise import survey
 from transforms.payload import BadPayload, Payload
 from transforms.schemas.column import SourceKind
 from transforms.schemas.evidence import ChecksumVerdict
@@ -35,23 +36,34 @@ def ingest_api(
     """Ask for the symbol-days of `days` (UTC, inclusive) that no archive file or final answer has.
 
     An answer is final if it was fetched after the days it is about; others are asked again.
-    Instruments are asked for first, since they say which symbols there are.
+    Symbols are those of the instrument answers, which have to be there (`ask_instruments`).
     """
     venue = run.venue_of(source)
-    feeds = [f for f in venue.feeds if f.source is SourceKind.API and f.requests is not None]
     outcome = Outcome()
-    for feed in feeds:
-        if "instruments" in feed.datasets and not _asked_today(run, source.venue, feed):
-            outcome.add(_ask(run, source, api, feed, [(days, ())], reporter))
     # An archive keeps the folders of symbols long delisted; where the venue says what trades,
     # asking for the others would be a request each for nothing.
-    known = _listed_symbols(run, source, days) or archive_symbols
+    known = listed_symbols(run, source.venue, days) or [*archive_symbols, *named(source.symbols)]
     symbols = sorted({s for s in known if wanted(s, source.symbols)})
-    for feed in feeds:
+    for feed in _asking(venue):
         if "instruments" not in feed.datasets:
             gaps = missing_days(_coverage(run, venue, feed), symbols, days)
             outcome.add(_ask(run, source, api, feed, gaps, reporter))
     return outcome
+
+
+def ask_instruments(
+    run: Run, source: SourceSettings, api: ApiSource, days: Days, reporter: Reporter
+) -> Outcome:
+    """Ask, once a UTC day, which instruments there are: that says what else can be asked for."""
+    outcome = Outcome()
+    for feed in _asking(run.venue_of(source)):
+        if "instruments" in feed.datasets and not _asked_today(run, source.venue, feed):
+            outcome.add(_ask(run, source, api, feed, [(days, ())], reporter))
+    return outcome
+
+
+def _asking(venue: Venue) -> list[Feed]:
+    return [f for f in venue.feeds if f.source is SourceKind.API and f.requests is not None]
 
 
 def missing_days(
@@ -96,23 +108,6 @@ def _asked_today(run: Run, venue_name: str, feed: Feed) -> bool:
     today = run.clock().date()
     files = raw_shelf.current(run.ledger, venue_name).filter(pl.col("feed") == feed.name)
     return any(fetched.date() == today for fetched in files["fetched_at"])
-
-
-def _listed_symbols(run: Run, source: SourceSettings, days: Days) -> list[str]:
-    """Symbols that the venue's instrument answers say were trading on some of the days."""
-    venue = run.venues[source.venue]
-    feeds = [f.name for f in venue.feeds if "instruments" in f.datasets]
-    rows = raw_shelf.current(run.ledger, source.venue).filter(pl.col("feed").is_in(feeds))
-    if rows.is_empty():
-        return []
-    payloads = [raw_shelf.load(run.store, row) for row in rows.iter_rows(named=True)]
-    first = datetime.combine(days.first, time(), UTC)
-    after = datetime.combine(days.last + DAY, time(), UTC)
-    live = read_instruments(venue, payloads).filter(
-        (pl.col("valid_from").is_null() | (pl.col("valid_from") < after))
-        & (pl.col("valid_to").is_null() | (pl.col("valid_to") > first))
-    )
-    return live["symbol"].unique().sort().to_list()
 
 
 def _ask(

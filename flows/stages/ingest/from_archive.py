@@ -13,8 +13,9 @@ from flows.reporting import Reporter
 from flows.run import Days, Run
 from flows.settings import SourceSettings
 from flows.stages.ingest.outcome import Outcome, Problem, set_aside, wanted
+from flows.stages.ingest.unlisted import asked_by_name, ingest_by_name, listed
 from flows.storage import raw_shelf
-from flows.storage.archive import Archive
+from flows.storage.archive import Archive, HttpArchive
 from flows.storage.object_store import ObjectInfo, ObjectNotFound, StoreUnavailable
 from transforms.container import unpack
 from transforms.payload import BadPayload, Facts, Payload
@@ -60,6 +61,23 @@ def ingest_archive(
     """Bring home what `archive` has for `days` (UTC, inclusive) and the days beside them."""
     venue = run.venue_of(source)
     outcome = Outcome()
+    if isinstance(archive, HttpArchive) and asked_by_name(archive, venue):
+        near = Days(days.first - SPILL, days.last + SPILL)
+        outcome.add(ingest_by_name(run, source, archive, near, reporter))
+    if listed(archive, venue):
+        outcome.add(_ingest_listed(run, source, archive, days, reporter))
+    return outcome
+
+
+def _ingest_listed(
+    run: Run,
+    source: SourceSettings,
+    archive: Archive,
+    days: Days,
+    reporter: Reporter,
+) -> Outcome:
+    venue = run.venue_of(source)
+    outcome = Outcome()
     with ThreadPoolExecutor(run.settings.fetch_concurrency) as pool:
         listed = _list(archive, venue, source.symbols, days, pool, reporter)
         held = raw_shelf.held(run.ledger, venue.name, SourceKind.ARCHIVE)
@@ -92,8 +110,7 @@ def symbol_folders(archive: Archive, venue: Venue, patterns: list[str]) -> list[
     """The symbol folders of each archive feed that hold configured symbols."""
     return [
         (feed, folder)
-        for feed in venue.feeds
-        if feed.source is SourceKind.ARCHIVE
+        for feed in listed(archive, venue)
         for root in feed.folders
         for folder in archive.folders(root)
         # A folder may be named after a pair (BTCUSD) that begins its symbols (BTCUSD_PERP).
@@ -110,14 +127,16 @@ def _list(
     reporter: Reporter,
 ) -> list[_Wanted]:
     first, last = days.first - SPILL, days.last + SPILL
-    prefixes = sorted(
-        {
-            (feed.name, prefix)
-            for feed, folder in symbol_folders(archive, venue, patterns)
-            if feed.prefixes is not None
-            for prefix in feed.prefixes(folder, first, last)
-        }
-    )
+    feeds = listed(archive, venue)
+    prefixes = {
+        prefix
+        for feed, folder in symbol_folders(archive, venue, patterns)
+        if feed.prefixes is not None
+        for prefix in feed.prefixes(folder, first, last)
+    }
+    for feed in feeds:
+        if not feed.folders:  # a copy of files that are else asked for by name is looked through
+            prefixes.update([""] if feed.prefixes is None else feed.prefixes("", first, last))
     with reporter.steps(f"list {venue.name} archive", len(prefixes)) as advance:
 
         def entries(prefix: str) -> list[ObjectInfo]:
@@ -126,12 +145,12 @@ def _list(
             finally:
                 advance()
 
-        listings = pool.map(entries, (prefix for _, prefix in prefixes))
+        listings = pool.map(entries, sorted(prefixes))
         found = {entry.key: entry for listing in listings for entry in listing}
     chosen = []
     for path in sorted(found):
         match = venue.feed_for(SourceKind.ARCHIVE, path)
-        if match is None:
+        if match is None or match[0] not in feeds:
             continue
         feed, facts = match
         if wanted(facts.symbol, patterns) and _overlaps(facts, first, last):

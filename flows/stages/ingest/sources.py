@@ -8,10 +8,11 @@ from flows.failures import InputUnavailable
 from flows.reporting import Reporter, log
 from flows.run import Days, Run
 from flows.settings import SourceSettings
-from flows.stages.ingest.from_api import ingest_api
+from flows.stages.ingest.from_api import ask_instruments, ingest_api
 from flows.stages.ingest.from_archive import ingest_archive, symbol_folders
 from flows.stages.ingest.from_dumps import ingest_dumps
 from flows.stages.ingest.outcome import Outcome, Problem
+from flows.stages.ingest.unlisted import must_list
 from flows.storage import raw_shelf
 from flows.storage.api import ApiSource
 from flows.storage.archive import Archive, open_archive
@@ -76,21 +77,26 @@ def _ingest_source(
 ) -> Outcome:
     outcome = Outcome()
     archive_symbols: list[str] = []
+    api: ApiSource | None = None
+    # What lists the instruments comes first: archives that do not list are asked by symbol.
+    if source.api is not None:
+        api = ApiSource(run.venue_of(source), source.api, http, run.clock)
+        outcome.add(ask_instruments(run, source, api, days, reporter))
+    if source.dumps is not None:
+        dumps = open_archive(source.dumps, s3=run.settings.s3.options(), http=http)
+        dumps.check()
+        outcome.add(ingest_dumps(run, source, dumps, reporter))
     if source.archive is not None:
         archive = open_archive(
             source.archive,
             s3=source.archive_s3.options(anonymous=not source.archive_signed),
             http=http,
         )
-        archive.check()
+        if must_list(archive, run.venue_of(source)):
+            archive.check()
         outcome.add(ingest_archive(run, source, archive, days, reporter))
         archive_symbols = _symbols(run, source, archive)
-    if source.dumps is not None:
-        dumps = open_archive(source.dumps, s3=run.settings.s3.options(), http=http)
-        dumps.check()
-        outcome.add(ingest_dumps(run, source, dumps, reporter))
-    if source.api is not None:
-        api = ApiSource(run.venue_of(source), source.api, http, run.clock)
+    if api is not None:
         outcome.add(ingest_api(run, source, api, archive_symbols, days, reporter))
     return outcome
 

@@ -1,0 +1,36 @@
+"""Which symbols a source is asked for, where nothing can be listed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, time, timedelta
+
+import polars as pl
+
+from flows.run import Days, Run
+from flows.storage import raw_shelf
+from transforms.normalise import read_instruments
+
+_WILD = frozenset("*?[")
+
+
+def named(patterns: Sequence[str]) -> list[str]:
+    """The configured symbols that are names, not patterns."""
+    return sorted({pattern for pattern in patterns if not _WILD & set(pattern)})
+
+
+def listed_symbols(run: Run, venue_name: str, days: Days) -> list[str]:
+    """Symbols that the venue's instrument answers say were trading on some of the days."""
+    venue = run.venues[venue_name]
+    feeds = [f.name for f in venue.feeds if "instruments" in f.datasets]
+    rows = raw_shelf.current(run.ledger, venue_name).filter(pl.col("feed").is_in(feeds))
+    if rows.is_empty():
+        return []
+    payloads = [raw_shelf.load(run.store, row) for row in rows.iter_rows(named=True)]
+    first = datetime.combine(days.first, time(), UTC)
+    after = datetime.combine(days.last + timedelta(days=1), time(), UTC)
+    live = read_instruments(venue, payloads).filter(
+        (pl.col("valid_from").is_null() | (pl.col("valid_from") < after))
+        & (pl.col("valid_to").is_null() | (pl.col("valid_to") > first))
+    )
+    return live["symbol"].unique().sort().to_list()
