@@ -7,23 +7,21 @@ some of the truth, and a quanto contract's dollars are not in the message.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from simulator.exchange import discover as exchanges
-from simulator.plan import Plan
-from simulator.simulate import simulate
+from simulator.plan import Plan, Summary
+from tests.simulator.conftest import EVERYWHERE
 from transforms.normalise import normalise, read_instruments
 from transforms.payload import Payload
 from transforms.schemas.column import SourceKind
 from transforms.venue import Venue, discover
 
-FIRST, LAST = date(2025, 2, 19), date(2025, 2, 20)
-"""A day of Bybit's throttled topic, and one of the topic that has all."""
-
+FIRST, LAST = EVERYWHERE.first, EVERYWHERE.last
 EXCHANGES = exchanges()
 VENUES = discover()
 TRADED = [name for name, exchange in EXCHANGES.items() if exchange.share]
@@ -93,19 +91,9 @@ def agree(
         assert found[key] == pytest.approx(amounts, rel=1e-6), key
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("everywhere")
-    plan = Plan(
-        FIRST,
-        LAST,
-        symbols=8,
-        scenario="long-squeeze",
-        kline_kinds=(),
-        venues=(*TRADED, "tardis"),
-    )
-    simulate(plan, out)
-    return out
+@pytest.fixture
+def root(everywhere: tuple[Path, Summary]) -> Path:
+    return everywhere[0]
 
 
 def test_binance_at_least_is_read() -> None:
@@ -168,3 +156,50 @@ def test_carried_by_tardis_longs_are_long_too(root: Path, name: str) -> None:
         usd = pl.col("quantity") * pl.col("limit_price")
         expected = expected.with_columns(amount_usd=usd)
     agree(totals(found, "side"), totals(expected, "position"))
+
+
+@pytest.mark.parametrize("name", TRADED)
+def test_open_interest_is_that_of_one_side(root: Path, name: str) -> None:
+    if name not in VENUES:
+        pytest.skip(f"transforms.venues has no {name} yet")
+    venue = VENUES[name]
+    files = of_exchange(venue, root, "open_interest")
+    if not files:
+        pytest.skip(f"transforms.venues.{name} reads no open interest yet")
+    found = rows(venue, files, of_exchange(venue, root, "instruments"), "open_interest")
+    snapshots = pl.concat(
+        pl.read_parquet(file) for file in sorted((root / "truth" / name).glob("samples-*.parquet"))
+    )
+    # Polls are stamped a few ms after their moment; quanto needs a price from elsewhere.
+    at = pl.col("sampled_at").dt.round("1m")
+    quanto = [x.symbol for x in EXCHANGES[name].listings(EVERYWHERE) if x.margin == "quanto"]
+    both = (
+        found.filter(~pl.col("symbol").is_in(quanto))
+        .with_columns(at=at)
+        .join(snapshots.with_columns(at=at), on=["symbol", "at"], suffix="_true")
+    )
+    assert both.height > 300
+    for unit in ("coin", "usd"):
+        ratio = both[f"open_interest_{unit}"] / both[f"open_interest_{unit}_true"]
+        known = ratio.drop_nulls()
+        assert not known.is_empty()
+        assert (known - 1.0).abs().max() < 1e-6  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("name", TRADED)
+def test_settlements_are_as_they_were_settled(root: Path, name: str) -> None:
+    if name not in VENUES or name == "binance":
+        pytest.skip(f"{name} has no files of this month's settlements")
+    venue = VENUES[name]
+    found = rows(venue, of_exchange(venue, root, "funding_rates"), [], "funding_rates")
+    true = pl.read_parquet(root / "truth" / name / "settlements.parquet").filter(
+        pl.col("settled_at").dt.date() >= FIRST
+    )
+    both = found.join(true, on=["symbol", "settled_at"], how="left", suffix="_true")
+    off = (pl.col("funding_rate") - pl.col("funding_rate_true")).cast(pl.Float64).abs()
+    # BitMEX's binary numbers are off in the seventeenth digit.
+    assert both.select(off.max()).item() < 1e-15
+    assert both["funding_rate_true"].null_count() == 0
+    # A dump may lack one settlement of a symbol.
+    symbols = true["symbol"].n_unique()
+    assert true.height - symbols <= found.height <= true.height
