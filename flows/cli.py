@@ -287,6 +287,20 @@ def status(config: Config = None, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def venues(as_json: AsJson = False) -> None:
+    """Which exchanges can be read, what of each, from where, and how complete."""
+    with _told():
+        from flows.venues import render
+        from flows.venues import venues as gather
+
+        said = gather()
+        if as_json:
+            out.print_json(json.dumps(said))
+        else:
+            render(said, out)
+
+
+@app.command()
 def sql(
     query: Annotated[str | None, typer.Argument(help="One SQL statement.")] = None,
     file: Annotated[
