@@ -10,9 +10,19 @@ from __future__ import annotations
 from expectations.rule import Rule, no_rows
 from transforms.schemas.daily import SOURCE_DATASET
 from transforms.schemas.evidence import Severity
+from transforms.schemas.references import REFERENCE_DATASET
 
 USD_QUOTES = ("USD", "USDT", "USDC", "BUSD", "FDUSD", "TUSD", "USDP", "USDD", "USDE", "DAI", "UST")
 """Quote assets counted as US dollars at par."""
+
+
+REFERENCED = ", ".join(f"'{dataset}'" for dataset in REFERENCE_DATASET.values())
+"""Datasets of aggregators, in SQL: nobody owes them, and they stop no publish."""
+
+
+def about(severity: Severity) -> str:
+    """Which datasets a rule on raw rows is about: a critical one leaves references alone."""
+    return f"dataset NOT IN ({REFERENCED})" if severity is Severity.CRITICAL else "true"
 
 
 def _has_source(dataset: str) -> str:
@@ -21,7 +31,8 @@ def _has_source(dataset: str) -> str:
 
 def not_empty(severity: Severity, *, table: str | None = None) -> Rule:
     """The table has rows; for a daily `table`, only if a source provides its dataset."""
-    provided = "true" if table is None else _has_source(SOURCE_DATASET[table])
+    dataset_of = SOURCE_DATASET | REFERENCE_DATASET
+    provided = "true" if table is None else _has_source(dataset_of[table])
     return no_rows(
         "not_empty",
         "SELECT 'no rows' AS finding FROM (SELECT count(*) AS n FROM batch) "

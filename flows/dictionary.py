@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from sql.views import meaning, views
 from transforms.schemas.published import PUBLISHED_TABLES, column_dictionary, primary_key
 
 _HEADER = "| column | type | unit | meaning | formula | NULL means |"
@@ -37,6 +38,9 @@ def markdown() -> str:
                 row["null_meaning"] or "never NULL",
             )
             parts.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    parts += ["", "## Views"]
+    for name, statements in views().items():
+        parts += ["", f"### {name}", "", meaning(statements)]
     return "\n".join(parts) + "\n"
 
 

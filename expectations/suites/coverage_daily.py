@@ -3,7 +3,7 @@
 # ruff: noqa: S608 - SQL put together from names of our own schemas; no reader's text gets in
 from __future__ import annotations
 
-from expectations.daily_rules import not_empty
+from expectations.daily_rules import REFERENCED, not_empty
 from expectations.rule import Rule, no_rows
 from transforms.schemas.daily import SOURCE_DATASET
 from transforms.schemas.evidence import Severity
@@ -11,12 +11,14 @@ from transforms.schemas.evidence import Severity
 
 def _status(name: str, status: str, reason: str) -> Rule:
     """A warning about days with `status`, of venues that ever had a raw file of the dataset: what
-    no source was ever configured for is missing every day, and nobody's news."""
+    no source was ever configured for is missing every day, and nobody's news. Nor is it that an
+    aggregator's dump ends somewhere."""
     return no_rows(
         name,
         f"""
         SELECT date, venue, dataset, instruments_expected, instruments_present, rows FROM batch
-        WHERE {{in_run}} AND status = '{status}' AND EXISTS (SELECT 1 FROM raw_files AS r
+        WHERE {{in_run}} AND status = '{status}' AND dataset NOT IN ({REFERENCED})
+        AND EXISTS (SELECT 1 FROM raw_files AS r
           WHERE r.venue = batch.venue AND r.dataset = batch.dataset)
         ORDER BY date DESC, instruments_expected DESC NULLS LAST, venue, dataset
         """,

@@ -3,7 +3,7 @@
 # ruff: noqa: S608 - SQL put together from names of our own schemas; no reader's text gets in
 from __future__ import annotations
 
-from expectations.daily_rules import not_empty
+from expectations.daily_rules import REFERENCED
 from expectations.rule import no_rows
 from transforms.schemas.daily import DAILY_TABLES
 from transforms.schemas.evidence import Severity
@@ -15,7 +15,16 @@ _MENTIONED = " UNION ALL ".join(
 )
 
 RULES = (
-    not_empty(Severity.CRITICAL),
+    no_rows(
+        "not_empty",
+        f"""
+        SELECT 'no rows' AS finding FROM (SELECT count(*) AS n FROM batch) WHERE n = 0
+        AND EXISTS (SELECT 1 FROM raw_files WHERE dataset NOT IN ({REFERENCED}))
+        """,
+        severity=Severity.CRITICAL,
+        reason="every other rule holds on an empty table",
+        threshold="at least one row, where a source provides more than references",
+    ),
     no_rows(
         "all_mentioned_are_listed",
         f"""

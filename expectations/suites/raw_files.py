@@ -3,7 +3,7 @@
 # ruff: noqa: S608 - SQL put together from names of our own schemas; no reader's text gets in
 from __future__ import annotations
 
-from expectations.daily_rules import not_empty
+from expectations.daily_rules import about, not_empty
 from expectations.rule import Rule, no_rows
 from transforms.schemas.evidence import Severity
 
@@ -24,6 +24,7 @@ def _quarantined(name: str, severity: Severity, max_share: float, spared: int) -
           sum(rows_read)::BIGINT AS records, arg_max(key, rows_quarantined) AS worst_key
         FROM batch
         WHERE superseded_by IS NULL AND coalesce({_DAY} BETWEEN {{first}} AND {{last}}, true)
+        AND {about(severity)}
         GROUP BY venue, dataset
         HAVING sum(rows_quarantined) > greatest({{max_share}} * sum(rows_read), {{spared}})
         ORDER BY quarantined / greatest(records, 1) DESC, venue, dataset

@@ -1,7 +1,9 @@
 """Where sources contradict each other."""
 
+# ruff: noqa: S608 - SQL put together from names of our own schemas; no reader's text gets in
 from __future__ import annotations
 
+from expectations.daily_rules import about
 from expectations.rule import Rule, no_rows
 from transforms.schemas.evidence import Severity
 
@@ -13,18 +15,18 @@ def _disputed(name: str, severity: Severity, reason: str, *, max_share: float, s
     """
     return no_rows(
         name,
-        """
+        f"""
         WITH differ AS (
           SELECT venue, dataset, count(DISTINCT (symbol, "at")) AS conflicts,
             arg_max((symbol, "at", column_name, kept_value, other_value), date) AS newest
-          FROM batch WHERE {in_run} GROUP BY venue, dataset
+          FROM batch WHERE {{in_run}} AND {about(severity)} GROUP BY venue, dataset
         ), seen AS (
-          SELECT venue, dataset, sum(rows)::BIGINT AS rows FROM coverage_daily WHERE {in_run}
+          SELECT venue, dataset, sum(rows)::BIGINT AS rows FROM coverage_daily WHERE {{in_run}}
           GROUP BY venue, dataset
         )
         SELECT venue, dataset, conflicts, coalesce(rows, 0) AS rows, newest
         FROM differ LEFT JOIN seen USING (venue, dataset)
-        WHERE conflicts > greatest({max_share} * coalesce(rows, 0), {spared})
+        WHERE conflicts > greatest({{max_share}} * coalesce(rows, 0), {{spared}})
         ORDER BY conflicts / greatest(coalesce(rows, 0), 1) DESC, venue, dataset
         """,
         severity=severity,

@@ -23,10 +23,12 @@ import duckdb
 import polars as pl
 
 from flows.storage.build_file import connect, full_hashes, quoted, table_hashes, tables_in
+from sql.views import meaning, views
 from transforms.schemas.evidence import Verdict
 from transforms.schemas.published import (
     PUBLISHED_TABLES,
     ddl,
+    owner_column,
     primary_key,
     sql_type,
 )
@@ -69,6 +71,8 @@ def _incompatible(found: dict[str, dict[str, str]]) -> list[str]:
 
 def _adopt(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     """Bring a copied build to the schemas of today; see `Warehouse.create`."""
+    for view in views():
+        connection.execute(f"DROP VIEW IF EXISTS {quoted(view)}")
     found = tables_in(connection)
     if problems := _incompatible(found):
         raise WarehouseError(
@@ -85,6 +89,10 @@ def _adopt(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
                 connection.execute(f"ALTER TABLE {table} ADD COLUMN {quoted(name)} {data_type}")
         for comment in comments:
             connection.execute(comment)
+    for view, statements in views().items():
+        connection.execute(statements)
+        said = meaning(statements).replace("'", "''")
+        connection.execute(f"COMMENT ON VIEW {quoted(view)} IS '{said}'")
 
 
 def _checked(table: str, rows: pl.DataFrame) -> pl.DataFrame:
@@ -126,7 +134,7 @@ class Warehouse:
 
         Tables and columns the schemas gained since `previous` are added, NULL in rows that were
         there before: where the schema says such a column is never NULL the gate will block until
-        those days are rebuilt. A column that vanished or changed its type is an error, for
+        those days are rebuilt; views of ours are made anew from their files. A column that vanished or changed its type is an error, for
         queries depend on it. The file appears under its name only once it is whole.
 
         Raises FileExistsError if there is a file at `path`, WarehouseError if `previous` does not
@@ -171,24 +179,25 @@ class Warehouse:
     def replace_days(
         self, table: str, venue: str, days: Sequence[date], rows: pl.DataFrame
     ) -> None:
-        """Put `rows` in the place of all rows of `venue` on these UTC days.
+        """Put `rows` in the place of all rows of `venue` (or provider) on these UTC days.
 
         Raises WarehouseError if columns differ from the schema or a row is of another venue or
         day: it would stay for ever beside its own replacement.
         """
         ordered = _checked(table, rows)
-        if not {"date", "venue"} <= set(ordered.columns):
+        owner = owner_column(table)
+        if owner is None or "date" not in ordered.columns:
             raise WarehouseError(f"{table} has no venue-days to replace")
-        strays = ordered.filter((pl.col("venue") != venue) | ~pl.col("date").is_in(list(days)))
+        strays = ordered.filter((pl.col(owner) != venue) | ~pl.col("date").is_in(list(days)))
         if not strays.is_empty():
             first = strays.row(0, named=True)
             raise WarehouseError(
                 f"rows for {table}: {strays.height} are not of {venue} on the days replaced, "
-                f"such as {first['date']} {first['venue']}"
+                f"such as {first['date']} {first[owner]}"
             )
         with _transaction(self._connection):
             self._connection.execute(
-                f"DELETE FROM {table} WHERE venue = ? AND list_contains(?::DATE[], date)",  # noqa: S608 - a published table's name
+                f"DELETE FROM {table} WHERE {owner} = ? AND list_contains(?::DATE[], date)",  # noqa: S608 - a published table's name
                 [venue, sorted(set(days))],
             )
             self._insert(table, ordered)

@@ -20,6 +20,7 @@ from expectations.rule import Scope
 from flows.storage.warehouse import Warehouse
 from transforms.schemas.daily import SOURCE_DATASET
 from transforms.schemas.published import PUBLISHED_TABLES, column_dictionary
+from transforms.schemas.references import REFERENCE_DATASET
 
 BEFORE, FIRST, LAST = date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 3)
 DAYS = (BEFORE, FIRST, LAST)
@@ -199,7 +200,7 @@ def _coverage() -> list[dict[str, Any]]:
 def _raw_files() -> list[dict[str, Any]]:
     return [
         {
-            "venue": "binance",
+            "venue": "cryptoquant" if dataset in REFERENCE_DATASET.values() else "binance",
             "dataset": dataset,
             "key": f"raw/binance/archive/BTCUSDT/BTCUSDT-{dataset}-{day}.zip@0123456789ab",
             "source_url": "https://data.example/file.zip",
@@ -214,7 +215,69 @@ def _raw_files() -> list[dict[str, Any]]:
             "label_convention": "to_midnight" if dataset == "open_interest" else None,
             "superseded_by": None,
         }
-        for dataset in SOURCE_DATASET.values()
+        for dataset in (SOURCE_DATASET | REFERENCE_DATASET).values()
+        for day in DAYS
+    ]
+
+
+# The BTC instruments above are three times 1050 coins, 63 million USD, of open interest and three
+# times 180,000 USD of longs; funding is 0.0002 per 8 h. provider, series, metric, unit, exchange,
+# quote, kind, length and number of buckets, value.
+REFERENCES = [
+    ("cryptoquant", "btc/open-interest/all_exchange", "open_interest_usd", "USD", None, None, None,
+     1440, 1, 200e6),
+    ("cryptoquant", "btc/price-ohlcv/all_exchange", "price_usd", "USD", None, None, None,
+     1440, 1, 60_500.0),
+    ("coinglass", "liquidation-aggregated-history_BTC", "liquidations_long_usd", "USD", None, None,
+     None, 240, 6, 600_000.0),
+    ("coinalyze", "BTCUSDT_PERP.A", "open_interest_usd", "USD", "binance", "USDT", "perpetual",
+     1440, 1, 62e6),
+    ("coinalyze", "BTCUSDT_PERP.A", "funding_rate", "fraction", "binance", "USDT", "perpetual",
+     1440, 1, 0.0003),
+]  # fmt: skip
+
+
+def _references() -> list[dict[str, Any]]:
+    return [
+        {
+            "date": day,
+            "provider": provider,
+            "series": series,
+            "base_asset": "BTC",
+            "reference_venue": exchange,
+            "bucket_minutes": minutes,
+            "bucket_count": buckets,
+            "expected_bucket_count": 1440 // minutes,
+            "is_partial": False,
+            "metric": metric,
+            "quote_asset": quote,
+            "margin_type": None,
+            "contract_kind": kind,
+            "interval_hours": None,
+            "unit": unit,
+            "value": value,
+        }
+        for day in DAYS
+        for provider, series, metric, unit, exchange, quote, kind, minutes, buckets, value in (
+            REFERENCES
+        )
+    ]
+
+
+def _reserves() -> list[dict[str, Any]]:
+    return [
+        {
+            "date": day,
+            "provider": "cryptoquant",
+            "series": "btc/reserve/all_exchange",
+            "base_asset": "BTC",
+            "reference_venue": None,
+            "bucket_minutes": 1440,
+            "bucket_count": 1,
+            "expected_bucket_count": 1,
+            "is_partial": False,
+            "reserve_coin": 2_000_000.0,
+        }
         for day in DAYS
     ]
 
@@ -281,6 +344,8 @@ def _frames() -> dict[str, pl.DataFrame]:
         "liquidations_daily": _liquidations(),
         "positioning_daily": _positioning(),
         "prices_daily": _prices(),
+        "reference_daily": _references(),
+        "reserves_daily": _reserves(),
         "instruments": _instruments(),
         "coverage_daily": _coverage(),
         "raw_files": _raw_files(),

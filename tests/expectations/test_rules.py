@@ -158,6 +158,66 @@ BREAKS: dict[tuple[str, str], tuple[str, int]] = {
         f"UPDATE prices_daily SET volume_usd = 0 {ON}",
         1,
     ),
+    ("reference_daily", "not_empty"): ("DELETE FROM reference_daily", 1),
+    ("reference_daily", "unit_of_metric"): (
+        "UPDATE reference_daily SET unit = 'USD' WHERE date = '2026-03-03' "
+        "AND metric = 'funding_rate'",
+        1,
+    ),
+    ("reference_daily", "amounts_not_negative"): (
+        "UPDATE reference_daily SET value = -1 WHERE date = '2026-03-03' AND metric = 'price_usd'",
+        1,
+    ),
+    ("reference_daily", "not_more_buckets_than_fit"): (
+        "UPDATE reference_daily SET bucket_count = 7 WHERE date = '2026-03-03' "
+        "AND bucket_minutes = 240",
+        1,
+    ),
+    ("reference_daily", "days_whole"): (
+        "UPDATE reference_daily SET bucket_count = 5, is_partial = true "
+        "WHERE date = '2026-03-03' AND bucket_minutes = 240",
+        1,
+    ),
+    # 0.1 percent is 0.001; taken for a fraction it is 0.1.
+    ("reference_daily", "rate_is_no_percent"): (
+        "UPDATE reference_daily SET value = 0.1 WHERE date = '2026-03-03' "
+        "AND metric = 'funding_rate'",
+        1,
+    ),
+    # 63 million of ours to 31 of theirs is 2.03.
+    ("reference_daily", "same_exchange_agrees"): (
+        "UPDATE reference_daily SET value = 31e6 WHERE date = '2026-03-03' "
+        "AND metric = 'open_interest_usd' AND reference_venue = 'binance'",
+        1,
+    ),
+    # 189 million of ours to 150 of all exchanges is 1.26.
+    ("reference_daily", "not_above_all_exchanges"): (
+        "UPDATE reference_daily SET value = 150e6 WHERE date = '2026-03-03' "
+        "AND metric = 'open_interest_usd' AND reference_venue IS NULL",
+        1,
+    ),
+    # 60,000 ÷ 80,000 is 0.75.
+    ("reference_daily", "price_agrees"): (
+        "UPDATE reference_daily SET value = 80000 WHERE date = '2026-03-03' "
+        "AND metric = 'price_usd'",
+        1,
+    ),
+    # 0.0002 of ours − 0.0013 is −0.0011.
+    ("reference_daily", "funding_agrees"): (
+        "UPDATE reference_daily SET value = 0.0013 WHERE date = '2026-03-03' "
+        "AND metric = 'funding_rate'",
+        1,
+    ),
+    ("reserves_daily", "not_empty"): ("DELETE FROM reserves_daily", 1),
+    ("reserves_daily", "not_more_buckets_than_fit"): (
+        "UPDATE reserves_daily SET bucket_count = 2 WHERE date = '2026-03-03'",
+        1,
+    ),
+    # 2 to 2.6 million coins are 30 %.
+    ("reserves_daily", "no_jump"): (
+        "UPDATE reserves_daily SET reserve_coin = 2.6e6 WHERE date = '2026-03-03'",
+        1,
+    ),
     ("instruments", "not_empty"): ("DELETE FROM instruments", 1),
     # Two run days in each of five daily tables.
     ("instruments", "all_mentioned_are_listed"): (

@@ -9,8 +9,13 @@ import polars as pl
 
 from transforms.schemas.daily import DAILY_TABLES
 from transforms.schemas.evidence import EVIDENCE_TABLES, ColumnDictionary
+from transforms.schemas.references import REFERENCE_TABLES
 
-PUBLISHED_TABLES: dict[str, type[dy.Schema]] = {**DAILY_TABLES, **EVIDENCE_TABLES}
+PUBLISHED_TABLES: dict[str, type[dy.Schema]] = {
+    **DAILY_TABLES,
+    **REFERENCE_TABLES,
+    **EVIDENCE_TABLES,
+}
 
 _SQL_TYPES: dict[type[pl.DataType], str] = {
     pl.String: "VARCHAR",
@@ -34,6 +39,12 @@ def sql_type(column: dy.Column) -> str:
 
 def primary_key(schema: type[dy.Schema]) -> list[str]:
     return [name for name, column in schema.columns().items() if column.primary_key]
+
+
+def owner_column(table_name: str) -> str | None:
+    """The column that says whose rows they are, where rows belong to a venue or a provider."""
+    columns = PUBLISHED_TABLES[table_name].columns()
+    return next((name for name in ("venue", "provider") if name in columns), None)
 
 
 def stable_columns(schema: type[dy.Schema]) -> list[str]:
