@@ -67,8 +67,9 @@ class OkxApi:
         newer, older = number(query, "before"), number(query, "after")
         oldest = self._truth.now_ms() - _KEPT_DAYS * DAY_MS
         start = max(oldest, oldest if newer is None else newer + 1)
-        rows = within(rows, pl.col("stamp_ms"), start, None if older is None else older - 1)
-        return funding_rows(rows)[:limit]
+        # All of them first: a forecast comes from the settlement before.
+        found = [row for row in funding_rows(rows) if start <= int(row["fundingTime"])]
+        return [row for row in found if older is None or int(row["fundingTime"]) < older][:limit]
 
     def _open_interest(self, query: Mapping[str, str]) -> list[Any]:
         if query.get("instType") != "SWAP":

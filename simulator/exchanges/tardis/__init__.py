@@ -14,7 +14,8 @@ one group file a day, `PERPETUALS`; all else by symbol.
 
 | name | what | seen in |
 |---|---|---|
-| late-arrival | rows that arrived seconds later, some on the next day | bybit 2025-03-01 |
+| late-arrival | rows that arrived up to three seconds later | liquidations |
+| spill-over | rows with a time of the exchange in the day before the file's | bybit 2025-03-01 |
 | empty-file | no byte in the gz: nothing was liquidated | small symbols |
 """
 
@@ -28,5 +29,5 @@ EXCHANGE = Exchange(
     carry=carry,
     carries=tuple(CARRIED),
     roots=("/v1/",),
-    quirks=("late-arrival", "empty-file"),
+    quirks=("late-arrival", "spill-over", "empty-file"),
 )

@@ -44,6 +44,7 @@ LIQUIDATION_COLUMNS = (
 )
 _DAY_US = 86_400_000_000
 _UNKNOWN_AT_FIRST = 3
+_BEFORE_MIDNIGHT_US = 1_640_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,13 @@ def _write_day(
 
     samples = pl.concat([x.samples.filter(pl.col("symbol").is_in(names)) for x in days])
     ticks = _arrived(samples, pl.col("sampled_at").dt.epoch("us"), plan, f"{how.id}/ticker")
+    if plan.quirks:
+        # What was so before midnight, told after it.
+        before_midnight = pl.col("timestamp") - _BEFORE_MIDNIGHT_US
+        at_midnight = pl.col("timestamp") % _DAY_US == 0
+        ticks = ticks.with_columns(
+            timestamp=pl.when(at_midnight).then(before_midnight).otherwise("timestamp")
+        )
     ticks = _ticks(_of_day(ticks, day.date), how, funding)
     for name, rows in by_symbol(ticks, names).items():
         where = _place(how, "derivative_ticker", day.date, name)
@@ -184,6 +192,9 @@ def _write_csv(
         late = rows.filter(pl.col("local_timestamp") - pl.col("timestamp") > 100_000).height
         if late:
             yield Quirk("late-arrival", where, f"{late} rows")
+        spilled = rows.filter(pl.col("timestamp") < day_minutes(day) * 60_000_000).height
+        if spilled:
+            yield Quirk("spill-over", where, f"{spilled} rows")
     else:
         yield Quirk("empty-file", where)
     when: datetime = published(day)
@@ -192,5 +203,5 @@ def _write_csv(
 
 def _plain(values: pl.Series) -> pl.Series:
     """Numbers as their shortest text without an exponent."""
-    text = values.cast(pl.Decimal(38, 10)).cast(pl.String)
+    text = values.cast(pl.Decimal(38, 14)).cast(pl.String)
     return text.str.strip_chars_end("0").str.strip_chars_end(".")
