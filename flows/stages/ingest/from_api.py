@@ -11,7 +11,7 @@ import polars as pl
 from flows.reporting import Reporter
 from flows.run import Days, Run
 from flows.settings import SourceSettings
-from flows.stages.ingest.outcome import Outcome, Problem, set_aside, wanted
+from flows.stages.ingest.outcome import Outcome, Problem, set_aside, wanted, with_days
 from flows.stages.ingest.symbols import listed_symbols, named
 from flows.storage import raw_shelf
 from flows.storage.api import ApiSource, Received
@@ -158,7 +158,7 @@ def _shelve(run: Run, venue_name: str, feed: Feed, received: Received) -> raw_sh
         "", received.path, received.content, SourceKind.API, facts, received.fetched_at
     )
     try:
-        survey(venue, payload)
+        facts = with_days(facts, survey(venue, payload))
     except BadPayload:
         set_aside(run.store, venue_name, SourceKind.API, received.path, received.content)
         raise

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from datetime import date
 
 from flows.reporting import Reporter
 from flows.run import Run
 from flows.settings import SourceSettings
-from flows.stages.ingest.outcome import Outcome, Problem, set_aside, wanted
+from flows.stages.ingest.outcome import Outcome, Problem, set_aside, wanted, with_days
 from flows.storage import raw_shelf
 from flows.storage.archive import Archive
 from flows.storage.object_store import ObjectInfo, ObjectNotFound, StoreUnavailable
@@ -48,7 +46,7 @@ def ingest_dumps(run: Run, source: SourceSettings, dumps: Archive, reporter: Rep
             fetched_at = run.clock()
             payload = Payload("", entry.key, content, SourceKind.DUMP, facts, fetched_at)
             try:
-                facts = _with_days(facts, survey(venue, payload))
+                facts = with_days(facts, survey(venue, payload))
             except BadPayload:
                 set_aside(run.store, venue.name, SourceKind.DUMP, entry.key, content)
                 raise
@@ -82,10 +80,3 @@ def ingest_dumps(run: Run, source: SourceSettings, dumps: Archive, reporter: Rep
     raw_shelf.record(run.ledger, records)
     outcome.keep(records, held)
     return outcome
-
-
-def _with_days(facts: Facts, span: tuple[date, date] | None) -> Facts:
-    """A dump's path rarely says which days it holds: then its rows do."""
-    if facts.first_date is not None or span is None:
-        return facts
-    return replace(facts, first_date=span[0], last_date=span[1])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from fnmatch import fnmatchcase
 
 from flows.failures import InputUnavailable
 from flows.storage.object_store import ObjectStore
 from flows.storage.raw_shelf import Held, RawRecord
+from transforms.payload import Facts
 from transforms.schemas.column import SourceKind
 
 
@@ -71,3 +73,10 @@ def set_aside(store: ObjectStore, venue: str, source: SourceKind, path: str, con
     key = f"rejected/{venue}/{source.value}/{path}@{sha256[:12]}"
     store.put(key, content)
     return key
+
+
+def with_days(facts: Facts, span: tuple[date, date] | None) -> Facts:
+    """Many a path does not say which days it holds: then its rows do (`transforms.survey`)."""
+    if facts.first_date is not None or span is None:
+        return facts
+    return replace(facts, first_date=span[0], last_date=span[1])
