@@ -134,8 +134,9 @@ class Warehouse:
 
         Tables and columns the schemas gained since `previous` are added, NULL in rows that were
         there before: where the schema says such a column is never NULL the gate will block until
-        those days are rebuilt; views of ours are made anew from their files. A column that vanished or changed its type is an error, for
-        queries depend on it. The file appears under its name only once it is whole.
+        those days are rebuilt; views of ours are made anew from their files. A column that
+        vanished or changed its type is an error, for queries depend on it. The file appears under
+        its name only once it is whole.
 
         Raises FileExistsError if there is a file at `path`, WarehouseError if `previous` does not
         fit the schemas.
