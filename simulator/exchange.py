@@ -68,6 +68,7 @@ class Exchange:
     eventful: what else befalls those who are liquidated on a day; changes the truth.
     carry, carries: instead of `write`, for a carrier: writes the data of these exchanges.
     answer: its API over a simulated root; routes: the path prefixes it answers at.
+    weight_header: the header of its answers that tells the requests of the current minute.
     buckets: S3 buckets by name, each a folder below `archive/`; roots: path prefixes of a plain
         web archive that lies in `archive/{name}`.
     quirks: the names its quirks can have.
@@ -85,6 +86,7 @@ class Exchange:
     routes: tuple[str, ...] = ()
     buckets: Mapping[str, str] = field(default_factory=dict)
     roots: tuple[str, ...] = ()
+    weight_header: str = ""
     quirks: tuple[str, ...] = ()
 
 

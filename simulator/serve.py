@@ -64,12 +64,12 @@ class Server:
         name = f"[{address!s}]" if ":" in str(address) else str(address)
         self.url = f"http://{name}:{bound}"
 
-    def api(self, path: str) -> tuple[Api, str] | None:
-        """The API that answers at a path, and the path as it knows it."""
+    def api(self, path: str) -> tuple[Exchange, str] | None:
+        """The exchange whose API answers at a path, and the path as it knows it."""
         for exchange in self.exchanges.values():
             own = path.removeprefix(f"/{exchange.name}") if _inside(path, exchange) else path
             if exchange.name in self.apis and own.startswith(exchange.routes):
-                return self.apis[exchange.name], own
+                return exchange, own
         return None
 
     def place(self, path: str) -> tuple[s3.Bucket, str]:
@@ -210,14 +210,18 @@ class _Handler(BaseHTTPRequestHandler):
         found = owner.api(path)
         status = trouble.status()
         if status is not None:
-            content = s3.error("Fault", "simulated") if found is None else found[0].fault(status)
+            content = s3.error("Fault", "simulated")
+            if found is not None:
+                content = owner.apis[found[0].name].fault(status)
             wait = trouble.faults.retry_after
             extra = {} if wait is None else {"Retry-After": f"{wait:g}"}
             self._send(status, content, _XML if found is None else _JSON, extra)
         elif found is not None:
-            api, own = found
-            code, content = api.answer(Asked(self.command, own, query, body))
-            self._send(code, content, _JSON, {"X-MBX-USED-WEIGHT-1m": str(used)})
+            exchange, own = found
+            asked = Asked(self.command, own, query, body)
+            code, content = owner.apis[exchange.name].answer(asked)
+            extra = {exchange.weight_header: str(used)} if exchange.weight_header else {}
+            self._send(code, content, _JSON, extra)
         elif self.command == "POST":
             self._send(405, s3.error("MethodNotAllowed", "not for archives"), _XML, {})
         else:

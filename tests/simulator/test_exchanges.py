@@ -7,11 +7,14 @@ from datetime import date, timedelta
 from hashlib import sha256
 from pathlib import Path
 
+import httpx
 import polars as pl
 import pytest
 
 from simulator.exchange import discover
+from simulator.faults import Faults
 from simulator.plan import Plan, Summary
+from simulator.serve import serve
 from simulator.simulate import simulate
 
 KNOWN = discover()
@@ -122,6 +125,31 @@ def test_without_quirks_there_are_none(tmp_path: Path) -> None:
     plan = replace(SMALL, quirks=False, scenario="long-squeeze", funding_months_before=3)
     # Empty files are no fault: nothing was liquidated.
     assert simulate(plan, tmp_path).quirk_counts().keys() <= {"empty-file"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/fapi/v1/exchangeInfo"),
+        ("GET", "/v5/market/instruments-info"),
+        ("GET", "/api/v5/public/instruments?instType=SWAP"),
+        ("GET", "/api/v1/instrument/active"),
+        ("GET", "/api/v2/public/get_instruments"),
+        ("POST", "/info"),
+    ],
+)
+def test_every_api_fails_when_it_should(
+    everywhere: tuple[Path, Summary], method: str, path: str
+) -> None:
+    faults = Faults(every=1, statuses=(503,), at_most=1)
+    body = {"json": {"type": "meta"}} if method == "POST" else {}
+    with serve(everywhere[0], faults=faults) as running, httpx.Client() as client:
+        first, second = (client.request(method, running.url + path, **body) for _ in range(2))
+    assert (first.status_code, second.status_code) == (503, 200)
+    assert first.headers["Retry-After"] == "1"
+    first.json()  # the body is of the API's own kind
+    # Only Binance counts weights.
+    assert ("X-MBX-USED-WEIGHT-1m" in second.headers) is path.startswith("/fapi")
 
 
 def test_no_two_exchanges_answer_at_the_same_path() -> None:

@@ -29,6 +29,7 @@ EXCHANGE = Exchange(
     throttled=lambda day: day >= THROTTLED_FROM,
     answer=BinanceApi,
     routes=("/fapi/", "/dapi/", "/futures/data/"),
+    weight_header="X-MBX-USED-WEIGHT-1m",
     buckets={"data.binance.vision": "binance"},
     roots=("/data/",),
     quirks=KNOWN,
