@@ -31,6 +31,9 @@ from transforms.venue import Venue
 REACH = timedelta(hours=1)
 """How old a price may be."""
 
+PRICED = frozenset({"open_interest", "liquidations"})
+"""Datasets whose amounts can be valued so: what `Venue.priced_by_prices` may name."""
+
 PRICING = ("prices", "open_interest")
 """Datasets whose files say prices."""
 

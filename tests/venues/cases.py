@@ -1,7 +1,8 @@
 """Fixture cases of venues: hand-made payloads with the rows they must give.
 
 `tests/fixtures/venues/{venue}/{topic}/{kind}[-what].json`, kind being normal, empty, malformed or
-quirk. A case holds
+quirk. Those of a carrier lie below its own name, and are read by its feeds of whatever venue their
+paths are of. A case holds
 
     why        what it shows, with the arithmetic behind its numbers
     payloads   each with `lines` of text and `paths`: spellings, or feeds, that must all give the
@@ -29,7 +30,7 @@ from typing import Any
 import pyarrow as pa
 
 from transforms.payload import Payload
-from transforms.venue import Feed, Venue, discover
+from transforms.venue import Feed, discover
 
 ROOT = Path(__file__).parents[1] / "fixtures" / "venues"
 KINDS = ("normal", "empty", "malformed", "quirk")
@@ -41,6 +42,7 @@ class Case:
     """One fixture at one spelling of its paths, as one feed reads it."""
 
     name: str
+    whose: str
     kind: str
     feed: Feed
     payloads: tuple[Payload, ...]
@@ -75,11 +77,12 @@ def all_cases() -> list[Case]:
 
 
 def _cases(path: Path) -> Iterator[Case]:
-    venue = discover()[path.parent.parent.name]
+    whose = path.parent.parent.name
+    readers = read_by(whose)
     expected = json.loads(path.read_text(encoding="utf-8"))
     given = expected["payloads"]
     for spelling in range(len(given[0]["paths"])):
-        for feed in _feeds(venue, [p["paths"][spelling] for p in given]):
+        for feed in _feeds(whose, readers, [p["paths"][spelling] for p in given]):
             texts = [_text(p) for p in given]
             payloads = [
                 _payload(feed, p, p["paths"][spelling], text)
@@ -87,6 +90,7 @@ def _cases(path: Path) -> Iterator[Case]:
             ]
             yield Case(
                 name=f"{path.parent.name}/{path.stem}[{spelling}]-{feed.name}",
+                whose=whose,
                 kind=path.stem.partition("-")[0],
                 feed=feed,
                 payloads=tuple(payloads),
@@ -95,9 +99,16 @@ def _cases(path: Path) -> Iterator[Case]:
             )
 
 
-def _feeds(venue: Venue, paths: list[str]) -> list[Feed]:
-    feeds = [feed for feed in venue.feeds if all(feed.facts(path) is not None for path in paths)]
-    assert feeds, f"no one feed of {venue.name} reads {paths}"
+def read_by(name: str) -> list[Feed]:
+    """The feeds that the fixtures in the folder `name` are for: a venue's own, or a carrier's."""
+    venues = discover()
+    carried = [f for venue in venues.values() for f in venue.feeds if f.carrier == name]
+    return carried or list(venues[name].brought_by(None).feeds)
+
+
+def _feeds(whose: str, readers: list[Feed], paths: list[str]) -> list[Feed]:
+    feeds = [feed for feed in readers if all(feed.facts(path) is not None for path in paths)]
+    assert feeds, f"no one feed of {whose} reads {paths}"
     return feeds
 
 

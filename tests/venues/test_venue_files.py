@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from tests.venues.cases import KINDS, Case, all_cases, fixtures, pack, plain
+from tests.venues.cases import KINDS, Case, all_cases, fixtures, pack, plain, read_by
 from transforms.native import NATIVE_SCHEMAS
 from transforms.payload import (
     NOTES_SCHEMA,
@@ -67,15 +67,21 @@ def test_something_is_tested() -> None:
     assert WITH_RECORDS
 
 
-@venues
-def test_each_feed_has_normal_empty_and_malformed_fixtures(venue: Venue) -> None:
+OWNERS = [
+    *(name for name, venue in VENUES.items() if venue.brought_by(None).feeds),
+    *sorted({f.carrier for venue in VENUES.values() for f in venue.feeds if f.carrier}),
+]
+
+
+@pytest.mark.parametrize("owner", OWNERS)
+def test_each_feed_has_normal_empty_and_malformed_fixtures(owner: str) -> None:
     kinds: dict[str, set[str]] = defaultdict(set)
     for case in CASES:
-        if case.feed in venue.feeds:
+        if case.whose == owner:
             kinds[case.feed.name].add(case.kind)
     lacking = {
         feed.name: missing
-        for feed in venue.feeds
+        for feed in read_by(owner)
         if (missing := {"normal", "empty", "malformed"} - kinds[feed.name])
     }
     assert not lacking
