@@ -18,7 +18,9 @@ S, and are not what the contract counts. Quanto open interest is neither linear 
 
 A value the venue gives itself stands in place of a product or quotient with a price: it was made
 with the venue's own price of that moment. The face value q·m of inverse contracts is exact and
-needs no such help. Prices per base unit are `quote`, which counts as US dollars at par.
+needs no such help. Prices per base unit are in the quote asset. The dollar and its stablecoins
+(`AT_PAR`) count as US dollars at par; of contracts quoted in anything else (ETHBTC, BTCEUR) the
+dollars are not known.
 """
 
 from __future__ import annotations
@@ -34,6 +36,14 @@ NO_SNAPSHOT_PRICE = "no price beside the snapshot"
 NO_EVENT_PRICE = "no price in the message"
 NO_SIZE = "contract size is not known"
 NO_PRICE_BEFORE = "no price of the instrument within the hour before"
+
+NOT_DOLLARS = "quoted in something else than dollars"
+
+AT_PAR = (
+    *("USD", "USDT", "USDC", "BUSD", "FDUSD", "TUSD", "USDP", "DAI", "USDE", "USD1", "USDS"),
+    *("USDD", "USDG", "USDH", "PYUSD", "RLUSD", "BFUSD", "USDB", "USDX"),
+)
+"""Quote assets that count as one US dollar."""
 
 PRICE_COLUMNS = ("price_open", "price_high", "price_low", "price_close")
 
@@ -99,8 +109,12 @@ def _coin_and_usd(
     reported = amount.is_not_null()
     return (
         pl.when(reported).then(coin * pl.col("base_multiplier")),
-        pl.when(reported).then(usd),
+        pl.when(reported & _in_dollars()).then(usd),
     )
+
+
+def _in_dollars() -> pl.Expr:
+    return pl.col("quote_asset").is_in(AT_PAR)
 
 
 def _quanto_contracts(unit: str) -> pl.Expr:
@@ -122,6 +136,8 @@ def _null_reason(native: str, coin: str, usd: str, without_price: str) -> pl.Exp
         .then(pl.lit(NOT_REPORTED))
         .when((pl.col("unit") == Unit.CONTRACTS.value) & pl.col("contract_size").is_null())
         .then(pl.lit(NO_SIZE))
+        .when(~_in_dollars() & pl.col(coin).is_not_null())
+        .then(pl.lit(NOT_DOLLARS))
         .when(_quanto_contracts("unit") & pl.col(coin).is_null())
         .then(pl.lit(QUANTO))
         .otherwise(pl.lit(without_price))

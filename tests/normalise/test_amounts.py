@@ -10,12 +10,23 @@ import pytest
 from transforms import amounts
 from transforms.native import OPEN_INTEREST, PRICES
 
-_IDENTITY = {"margin_type": pl.String(), "contract_size": pl.Float64, "base_multiplier": pl.Float64}
+_IDENTITY = {
+    "quote_asset": pl.String(),
+    "margin_type": pl.String(),
+    "contract_size": pl.Float64,
+    "base_multiplier": pl.Float64,
+}
 _BESIDE = {"settlement_price": pl.Float64()}
 
 
 def interest(**fields: Any) -> dict[str, Any]:
-    base = {"symbol": "X", "sides": 1, "contract_size": 1.0, "base_multiplier": 1.0}
+    base = {
+        "symbol": "X",
+        "quote_asset": "USDT",
+        "sides": 1,
+        "contract_size": 1.0,
+        "base_multiplier": 1.0,
+    }
     rows = pl.DataFrame([base | fields], schema=OPEN_INTEREST | _IDENTITY | _BESIDE)
     return amounts.open_interest(rows).row(0, named=True)
 
@@ -63,6 +74,21 @@ def test_the_venues_own_values_stand_before_the_price() -> None:
         unit="contracts", margin_type="inverse", amount=200.0, contract_size=100.0, value_coin=1.5
     )
     assert (inverse["open_interest_coin"], inverse["open_interest_usd"]) == (1.5, 20_000.0)
+
+
+@pytest.mark.parametrize("way", [w for w in WAYS if w != "usd, linear"])
+def test_a_quote_that_is_no_dollar_leaves_the_dollars_unknown(way: str) -> None:
+    """ETHBTC is quoted in BTC: 0.05 a coin is not five cents."""
+    row = interest(**POSITION, **WAYS[way], quote_asset="BTC")
+    assert row["open_interest_coin"] == 2_000_000.0
+    assert row["open_interest_usd"] is None
+    assert row["amount_null_reason"] == amounts.NOT_DOLLARS
+
+
+@pytest.mark.parametrize("quote", ["USD", "USDC", "FDUSD"])
+def test_stablecoins_are_dollars_at_par(quote: str) -> None:
+    row = interest(unit="coin", margin_type="linear", amount=2.0, price=10.0, quote_asset=quote)
+    assert row["open_interest_usd"] == 20.0
 
 
 def test_values_of_both_sides_are_halved_like_the_amount() -> None:
@@ -141,6 +167,7 @@ def test_an_unknown_unit_is_an_error_of_the_venue_file() -> None:
 def bar(**fields: Any) -> dict[str, Any]:
     base = {
         "symbol": "X",
+        "quote_asset": "USDT",
         "contract_size": 1.0,
         "base_multiplier": 1000.0,
         "price_source": "last",
