@@ -332,6 +332,9 @@ def simulate(
     folder: Annotated[Path, typer.Argument(metavar="OUT", help="Where to write.")],
     first: OptionalDay = None,
     last: OptionalDay = None,
+    venues: Annotated[
+        list[str] | None, typer.Option("--venue", help="An exchange; may be repeated [binance].")
+    ] = None,
     symbols: Annotated[int, typer.Option(min=1, help="How many instruments.")] = 12,
     seed: int = 17,
     scenario: Scenario = Scenario.CALM,
@@ -360,8 +363,12 @@ def simulate(
             seed=seed,
             scenario=scenario.value,
             quirks=quirks,
+            venues=tuple(venues or ["binance"]),
         )
-        summary = write(plan, folder)
+        try:
+            summary = write(plan, folder)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
         out.print(f"{folder}: {summary.files} files, {summary.bytes / 1e6:.1f} MB")
         if serve:
             from simulator.serve import serve_forever

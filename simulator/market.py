@@ -106,7 +106,7 @@ class Market:
         self.plan = plan
         self.share = share
         self.course: Course = course(plan.scenario)
-        self.break_minutes = day_minutes(plan.break_day or plan.last)
+        self.break_minutes = day_minutes(plan.breaks_on)
         self.scripted = plan.scenario != "calm"
 
     def hours(self, minutes: Ints) -> Floats:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal, get_args
 
 Product = Literal["um", "cm"]
@@ -33,8 +33,9 @@ class Plan:
     first, last: UTC days, both inclusive.
     symbols: linear contracts of each exchange (on Binance USDⓈ-M symbols), at most; inverse and
         quanto ones are a fixed few.
-    break_day: the day on which the price breaks in a scenario; `last` if None. Two plans that
-        share it, the seed, the venues and the symbols write the same bytes for the days they share.
+    break_day: the day on which the price breaks in a scenario; if None `last`, or two days before
+        it for `deleveraging`, whose point comes after. Two plans that share it, the seed, the
+        venues and the symbols write the same bytes for the days they share.
     quirks: write the faults real files have (`simulator.exchanges`).
     products, kline_kinds, interval: of Binance.
     funding_months_before: months of fundingRate archive before the month of `first`, so that
@@ -55,6 +56,14 @@ class Plan:
     break_day: date | None = None
     funding_months_before: int = 0
     venues: tuple[str, ...] = ("binance",)
+
+    @property
+    def breaks_on(self) -> date:
+        """The UTC day on which the price breaks in a scenario."""
+        if self.break_day is not None:
+            return self.break_day
+        aftermath = timedelta(days=2 if self.scenario == "deleveraging" else 0)
+        return max(self.first, self.last - aftermath)
 
     def __post_init__(self) -> None:
         if self.first > self.last:
