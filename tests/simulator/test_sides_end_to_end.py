@@ -27,8 +27,6 @@ VENUES = discover()
 TRADED = [name for name, exchange in EXCHANGES.items() if exchange.share]
 # By carrier: venue, and the id its files are found by.
 CARRIED = {"binance": "binance-futures", "bybit": "bybit", "okx": "okex-swap"}
-# BitMEX's USDT contracts are of many sizes; those no rule knows are set aside, visibly.
-REFUSED = {"bitmex": r"^size of a \w+USDT contract is not known$"}
 
 
 def payloads(
@@ -60,8 +58,7 @@ def rows(venue: Venue, files: list[Payload], answers: list[Payload], dataset: st
     parts = [part for part in done if part.dataset == dataset]
     assert parts, f"no {dataset} of {venue.name}"
     refused = pl.concat([part.quarantined for part in parts])
-    excused = refused["reason"].str.contains(REFUSED.get(venue.name, "^$"))
-    assert excused.all(), refused.filter(~excused).head().to_dicts()
+    assert refused.is_empty(), refused.head().to_dicts()
     return pl.concat([part.rows for part in parts])
 
 
@@ -110,11 +107,8 @@ def test_longs_are_squeezed_for_what_they_held(root: Path, name: str) -> None:
     assert files, "no file has a feed"
     found = rows(venue, files, of_exchange(venue, root, "instruments"), "liquidations")
     expected = truth(root, name)
-    if name in REFUSED:
-        assert {"XBTUSD", "XBTUSDT", "ETHUSDT"} <= set(found["symbol"])
-        expected = expected.filter(pl.col("symbol").is_in(found["symbol"].unique().implode()))
     assert found.height == expected.height > 500
-    assert name in REFUSED or set(found["symbol"]) == set(expected["symbol"])
+    assert set(found["symbol"]) == set(expected["symbol"])
 
     linear = found.filter(pl.col("amount_usd").is_not_null())
     quanto = {x.symbol for x in EXCHANGES[name].listings(Plan(FIRST, LAST)) if x.margin == "quanto"}

@@ -19,6 +19,8 @@ from tests.venues.written import (
     recorded_payloads,
     settlements,
 )
+from transforms import amounts
+from transforms.instruments import InstrumentBook
 from transforms.payload import BadPayload
 from transforms.schemas.column import ContractKind, Margin, SourceKind
 from transforms.venues.bitmex import CLOSED, VENUE, instrument
@@ -39,10 +41,12 @@ DAY = date(2021, 7, 22)
         ("ETHUSD", "ETH", "USD", "BTC", Margin.QUANTO, 1e-6),  # 100 ÷ 1e8
         ("XRPUSD", "XRP", "USD", "BTC", Margin.QUANTO, 2e-4),  # 20,000 ÷ 1e8
         ("ETHUSDU21", "ETH", "USD", "BTC", Margin.QUANTO, 1e-6),
+        ("SOLUSDT", "SOL", "USDT", "USDT", Margin.LINEAR, None),  # only answers say
+        ("APEUSD", "APE", "USD", "BTC", Margin.QUANTO, None),
     ],
 )
 def test_symbols(
-    symbol: str, base: str, quote: str, settled: str, margin: Margin, size: float
+    symbol: str, base: str, quote: str, settled: str, margin: Margin, size: float | None
 ) -> None:
     found = instrument(symbol)
     assert found is not None
@@ -262,6 +266,30 @@ def test_one_position_in_each_kind_of_contract() -> None:
     assert set(rows["side"]) == {"long"}
     interest = normalised(VENUE, "open_interest", DAY, told)
     assert interest.select("open_interest_coin", "open_interest_usd").rows() == [(2, 60_000)]
+
+
+def test_amounts_of_a_size_nobody_told_are_unknown() -> None:
+    """100,000 contracts of 1 ÷ 10,000 SOL at 25 dollars: 10 SOL, 250 dollars."""
+    heard = payload(VENUE, "ws-liquidation/x.jsonl", lines(_inserted(1, "SOLUSDT", 25, 100_000)))
+    listed = {
+        "symbol": "SOLUSDT", "typ": "FFWCSX", "underlying": "SOL", "quoteCurrency": "USDT",
+        "settlCurrency": "USDt", "multiplier": 100, "underlyingToPositionMultiplier": 10_000,
+        "isInverse": False, "isQuanto": False, "timestamp": "2021-07-22T11:59:59.000Z",
+    }  # fmt: skip
+    told = payload(VENUE, "instrument/x.json", json.dumps([listed]))
+    columns = ("amount_native", "amount_coin", "amount_usd", "amount_null_reason")
+    bare = normalised(VENUE, "liquidations", DAY, heard)
+    assert bare.select(columns).rows() == [(100_000, None, None, amounts.NO_SIZE)]
+    known = normalised(VENUE, "liquidations", DAY, heard, told)
+    assert known.select(columns).rows() == [(100_000, 10, 250, None)]
+
+
+def test_no_size_is_made_up_for_the_published_table() -> None:
+    symbols = ["APEUSD", "SOLUSDT", "XBTUSD"]
+    table = InstrumentBook.of(VENUE, None, symbols).table()
+    assert table.select("symbol", "contract_size").rows() == [
+        ("APEUSD", None), ("SOLUSDT", None), ("XBTUSD", 1.0)
+    ]  # fmt: skip
 
 
 # ---- Bad input ----------------------------------------------------------------------------------

@@ -17,15 +17,15 @@ Sizes    inverse (XBTUSD): a contract is 1 unit of quote. Linear (XBTUSDT): 1 co
          amounts but no price in dollars.
 Gaps     no API any more, and no bulk files of any of this. Most USDT contracts were quanto until
          autumn 2021 and linear under the same name later: which one a row is about, only instrument
-         answers of its time say. Sizes of linear contracts differ, and are known without an
-         answer only for those in `COINS_OF_LINEAR`: liquidations of others are set aside.
+         answers of its time say. Sizes differ, and are known without an answer only for those in
+         `SATOSHIS_OF_QUANTO` and `COINS_OF_LINEAR`: amounts of others are NULL without one.
 """
 
 from __future__ import annotations
 
 import re
 from calendar import monthrange
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -87,23 +87,24 @@ _FUTURE = re.compile(rf"(?P<base>[A-Z0-9]{{2,}}?)(?P<month>[{_MONTHS}])(?P<year>
 def instrument(symbol: str) -> Instrument | None:
     """What a symbol stands for, from its spelling; None if it cannot be a BitMEX contract.
 
-    Without a quote in its name a future is of dollars on XBT, of XBT on any other coin. A size
-    that is not known is given as 1; no amount is made with it (`_size_is_known`).
+    Without a quote in its name a future is of dollars on XBT, of XBT on any other coin.
     """
     found = _QUOTED.fullmatch(symbol) or _FUTURE.fullmatch(symbol)
     if found is None:
         return None
     parts = found.groupdict()
     coin, quote = parts["base"], parts.get("quote")
+    size: float | None = 1.0
     if coin == "XBT" and quote not in STABLECOINS:
-        margin, size, settled_in = Margin.INVERSE, 1.0, "BTC"
+        margin, settled_in = Margin.INVERSE, "BTC"
     elif quote in STABLECOINS:
-        margin, size, settled_in = Margin.LINEAR, COINS_OF_LINEAR.get(coin, 1.0), quote
+        margin, size, settled_in = Margin.LINEAR, COINS_OF_LINEAR.get(coin), quote
     elif quote is None:
-        margin, size, settled_in = Margin.LINEAR, 1.0, "BTC"
+        margin, settled_in = Margin.LINEAR, "BTC"
     elif quote == "USD":
-        satoshis = SATOSHIS_OF_QUANTO.get(coin, SATOSHIS)
-        margin, size, settled_in = Margin.QUANTO, satoshis / SATOSHIS, "BTC"
+        satoshis = SATOSHIS_OF_QUANTO.get(coin)
+        size = None if satoshis is None else satoshis / SATOSHIS
+        margin, settled_in = Margin.QUANTO, "BTC"
     else:
         return None
     dated = parts["month"] is not None
@@ -117,16 +118,6 @@ def instrument(symbol: str) -> Instrument | None:
         contract_size=size,
         valid_to=_delivery(parts["month"], int(parts["year"])) if dated else CLOSED,
     )
-
-
-def _size_is_known(symbol: str) -> bool:
-    known = instrument(symbol)
-    if known is None:
-        return True  # is set aside as unknown
-    if known.margin_type is Margin.INVERSE or known.quote_asset == "BTC":
-        return True
-    coin = "XBT" if known.base_asset == "BTC" else known.base_asset
-    return coin in (SATOSHIS_OF_QUANTO if known.margin_type is Margin.QUANTO else COINS_OF_LINEAR)
 
 
 def _delivery(month: str, year: int) -> datetime:
@@ -356,13 +347,9 @@ def parse_liquidations(payloads: Sequence[Payload]) -> Parsed:
         at="liquidated_at",
         checks=[
             NOTHING_FILLED,
-            _of_symbols(
-                [s for s in symbols if not _size_is_known(s)],
-                "size of a {} contract is not known",
-            ),
-            _of_symbols(
-                [s for s, margin in foreign.items() if margin is Margin.INVERSE],
-                "{} contracts do not count dollars",
+            Fault(
+                _is_one_of(s for s, margin in foreign.items() if margin is Margin.INVERSE),
+                pl.format("{} contracts do not count dollars", "symbol"),
             ),
         ],
     )
@@ -377,7 +364,7 @@ def parse_liquidations(payloads: Sequence[Payload]) -> Parsed:
     ).derive(unit=pl.lit(Unit.CONTRACTS.value), limit=pl.col("price"), said=pl.col("amount"))
     alike = ["symbol", "side", "limit", "said", "liquidated_at"]
     orders = accumulated(orders, alike, "order_id")
-    in_dollars = ~pl.col("symbol").is_in(pl.Series(list(foreign), dtype=pl.String).implode())
+    in_dollars = ~_is_one_of(foreign)
     return assemble(
         records,
         [
@@ -389,11 +376,8 @@ def parse_liquidations(payloads: Sequence[Payload]) -> Parsed:
     )
 
 
-def _of_symbols(symbols: Sequence[str], reason: str) -> Fault:
-    return Fault(
-        pl.col("symbol").is_in(pl.Series(symbols, dtype=pl.String).implode()),
-        pl.format(reason, "symbol"),
-    )
+def _is_one_of(symbols: Iterable[str]) -> pl.Expr:
+    return pl.col("symbol").is_in(pl.Series(list(symbols), dtype=pl.String).implode())
 
 
 # ---- The venue ----------------------------------------------------------------------------------

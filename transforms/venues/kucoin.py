@@ -66,8 +66,7 @@ _ARCHIVED = re.compile(r"BTC((?:USDT|USDC|USD)M)")
 def instrument(symbol: str) -> Instrument | None:
     """What a symbol stands for, from its spelling; None if it cannot be one of KuCoin's.
 
-    Contract sizes and delivery days are not in the spelling: answers give them. Without one the
-    size is 1, which holds for inverse contracts only.
+    Sizes of linear contracts and delivery days are not in the spelling: only answers give them.
     """
     found, kind = _PERPETUAL.fullmatch(symbol), ContractKind.PERPETUAL
     if found is None:
@@ -88,6 +87,7 @@ def instrument(symbol: str) -> Instrument | None:
         base if inverse else quote,
         Margin.INVERSE if inverse else Margin.LINEAR,
         kind,
+        contract_size=1.0 if inverse else None,
         base_multiplier=multiplier,
     )
 

@@ -56,7 +56,7 @@ _MULTIPLIER = re.compile(r"(1M(?=[A-Z]{3})|10{3,6}(?=\D))(.+)")
 def instrument(symbol: str) -> Instrument | None:
     """What a symbol stands for, from its spelling; None if it cannot be one of MEXC's.
 
-    Contract sizes are not in the spelling: answers give them. Without one the size is 1.
+    Contract sizes are not in the spelling: only answers give them.
     """
     found = _SYMBOL.fullmatch(symbol)
     if found is None:
@@ -74,6 +74,7 @@ def instrument(symbol: str) -> Instrument | None:
         base if inverse else quote,
         Margin.INVERSE if inverse else Margin.LINEAR,
         ContractKind.PERPETUAL,
+        contract_size=None,
         base_multiplier=multiplier,
     )
 
