@@ -12,6 +12,7 @@ paths are of. A case holds
     rejected   [dataset, payload number, record, words of the reason]
     notes      {name: value}
     bad        words of the BadPayload that the case must raise instead
+    each       words to put in place of others, throughout the case: one case for each
 """
 
 from __future__ import annotations
@@ -77,9 +78,25 @@ def all_cases() -> list[Case]:
 
 
 def _cases(path: Path) -> Iterator[Case]:
+    written = json.loads(path.read_text(encoding="utf-8"))
+    each = written.pop("each", [{}])
+    assert each, f"{path}: each of none"
+    readers = read_by(path.parent.parent.name)
+    for words in each:
+        yield from _spellings(path, readers, json.loads(_put(json.dumps(written), words)), words)
+
+
+def _put(text: str, words: dict[str, Any]) -> str:
+    """JSON with words in place of others; a string that is just one of them becomes its value."""
+    for word, value in words.items():
+        text = text.replace(json.dumps(word), json.dumps(value)).replace(word, str(value))
+    return text
+
+
+def _spellings(
+    path: Path, readers: list[Feed], expected: dict[str, Any], words: dict[str, Any]
+) -> Iterator[Case]:
     whose = path.parent.parent.name
-    readers = read_by(whose)
-    expected = json.loads(path.read_text(encoding="utf-8"))
     given = expected["payloads"]
     for spelling in range(len(given[0]["paths"])):
         for feed in _feeds(whose, readers, [p["paths"][spelling] for p in given]):
@@ -89,7 +106,8 @@ def _cases(path: Path) -> Iterator[Case]:
                 for p, text in zip(given, texts, strict=True)
             ]
             yield Case(
-                name=f"{path.parent.name}/{path.stem}[{spelling}]-{feed.name}",
+                name=f"{path.parent.name}/{path.stem}[{spelling}]-{feed.name}"
+                + "".join(f"-{word}" for word in list(words.values())[:1]),
                 whose=whose,
                 kind=path.stem.partition("-")[0],
                 feed=feed,

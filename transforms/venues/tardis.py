@@ -1,0 +1,552 @@
+"""Tardis.dev: tickers and liquidations of many exchanges, as it recorded them.
+
+Docs     docs.tardis.dev (CSV datasets, normalised data types); which field of an exchange's
+         message becomes what: the mappers of github.com/tardis-dev/tardis-node
+Files    `v1/{exchange}/{type}/{yyyy}/{mm}/{dd}/{SYMBOL}.csv.gz` by UTC day of arrival
+         (`local_timestamp`); SYMBOL in capitals, `/` and `:` as `-`. `PERPETUALS` and `FUTURES`
+         have the rows of all their symbols once more: what is in both comes out once.
+Time     µs, UTC. `timestamp`, the exchange's own, decides the day; it may lie in the day before
+         or after the file's. Where the exchange gives none it is the arrival (BitMEX, dYdX).
+Cells    an empty one is not known. A file of no bytes (inside) is a day without events.
+Sides    of the order, at every exchange: `sell` closed a long, `buy` a short. Those of Bybit and
+         Bitget were turned already.
+Prices   of liquidations as in `EXCHANGES`: mostly not what was paid.
+OI       native, see `EXCHANGES`; Bybit and HTX count both sides. A line is written whenever
+         anything changes and repeats what did not, so of each five minutes (`EVERY`, the grid of
+         the venues' own series) the last line stands, at the mark price in it. It is stamped with
+         the end of the five minutes, which belong to the file of their own day: a line that
+         arrived on another one gives way like those that a later one follows. The notes `lines`
+         and `lines_superseded` say how many there were, so that
+         lines = samples + superseded + rejected.
+Funding  `funding_rate` runs until `funding_timestamp`. The last one before that moves on is what
+         was settled then, if the move is seen in one file and the rate was told within `STALE` of
+         the settlement; else it is set aside. Midnight's is seen where a line of before it
+         arrived after it. Where the column is something else or has no stamp, nothing is taken:
+         Deribit (a mean of 8 hours), Kraken (money until 2022-09-29, then of the hour before),
+         Bitfinex (its settled series is published nowhere), Gate, Hyperliquid, dYdX v4 (no stamp).
+Gaps     no bars: a line repeats last values, so that a low may be older than its minute. Phemex
+         and KuCoin: neither liquidations nor a stamp of funding, and whether open interest counts
+         contracts or coins, one side or two, is documented nowhere. BitMEX contracts of which no
+         rule knows the size are set aside. Tickers of which one file holds more than 512 MiB
+         (groups of a large exchange) are refused: the single files have the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from functools import partial
+from urllib.parse import unquote
+
+import polars as pl
+
+from transforms.fills import NOTHING_FILLED, accumulated
+from transforms.native import NATIVE_SCHEMAS, Unit
+from transforms.payload import (
+    NOTES_SCHEMA,
+    READ_SCHEMA,
+    REJECTED_SCHEMA,
+    Facts,
+    Parsed,
+    Payload,
+)
+from transforms.records import (
+    RAW_TEXT_LIMIT,
+    Fault,
+    Reading,
+    Records,
+    Sifted,
+    assemble,
+    epoch,
+    exact_rate,
+    number,
+    of_path_symbol,
+    sift,
+    text,
+    within_path_days,
+    word,
+)
+from transforms.schemas.column import ContractKind, Margin, Side, SourceKind
+from transforms.tabular import Layout, read_csv
+from transforms.venue import Carrier, Feed, Instrument
+from transforms.venues import binance, bitmex
+
+NAME = "tardis"
+
+EVERY = timedelta(minutes=5)
+STALE = timedelta(minutes=10)
+"""Lines come by the second: a rate told longer before its settlement had time to move on."""
+JITTER = timedelta(minutes=1)
+"""How much before the settlement its stamp may move on; earlier, the schedule was changed."""
+
+SIDES = {"sell": Side.LONG.value, "buy": Side.SHORT.value}
+GROUPS = ("PERPETUALS", "FUTURES")
+TICKER, LIQUIDATIONS = "derivative_ticker", "liquidations"
+
+_COIN, _CONTRACTS, _USD = Unit.COIN, Unit.CONTRACTS, Unit.USD
+_PERPETUAL_OF_DOLLARS = r"USD(?:[FGHJKMNQUVXZ]\d\d)?$"
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What the columns of one exchange mean.
+
+    unit: of open interest. sides: how many of a contract it counts.
+    price: kind of a liquidation's price; empty: it is not one at which anything was liquidated;
+        None: there are no liquidations. amount: what these count in, if in something else.
+    inverse: symbols whose amounts are US dollars of face value instead.
+    settles: `funding_rate` before `funding_timestamp` is what is settled then.
+    fills: liquidations are fills, each with an id, not orders.
+    symbols: which of the venue's symbols are here.
+    spelled: how the venue spells what stands in capitals, as (pattern, replacement).
+    dashes: the character that dashes in file names stand for.
+    sized: whether the size of a symbol's contract is known by rule; None: of all, or of none.
+    """
+
+    venue: str
+    unit: Unit
+    price: str | None = None
+    amount: Unit | None = None
+    inverse: str | None = None
+    sides: int = 1
+    settles: bool = False
+    fills: bool = False
+    symbols: str = ""
+    spelled: tuple[str, str] | None = None
+    dashes: str = "-"
+    sized: Callable[[str], bool] | None = None
+
+
+def _sized_at_bitmex(symbol: str) -> bool:
+    """Whether its rule's size is the contract's, rather than one that stands for none."""
+    known = bitmex.instrument(symbol)
+    if known is None or known.margin_type is Margin.INVERSE or known.quote_asset == "BTC":
+        return True
+    coin = "XBT" if known.base_asset == "BTC" else known.base_asset
+    quanto = known.margin_type is Margin.QUANTO
+    return coin in (bitmex.SATOSHIS_OF_QUANTO if quanto else bitmex.COINS_OF_LINEAR)
+
+
+_HTX = Exchange("htx", _CONTRACTS, "bankruptcy", sides=2)
+_ASTER = Exchange("aster", _COIN, "limit", settles=True)
+
+# Thousands at Hyperliquid begin with a small k, markets of builders with a small name.
+_THOUSANDS = r"^K(PEPE|SHIB|BONK|FLOKI|LUNC|DOGS|NEIRO)$"
+
+EXCHANGES: dict[str, Exchange] = {
+    "binance-futures": Exchange("binance", _COIN, "limit", settles=True, symbols=r"^(?!.*USD_)"),
+    "binance-delivery": Exchange("binance", _CONTRACTS, "limit", settles=True, symbols=r"USD_"),
+    "bybit": Exchange(
+        "bybit", _COIN, "bankruptcy", inverse=_PERPETUAL_OF_DOLLARS, sides=2, settles=True
+    ),
+    "okex-swap": Exchange("okx", _CONTRACTS, "bankruptcy", settles=True, symbols=r"-SWAP$"),
+    "okex-futures": Exchange("okx", _CONTRACTS, "bankruptcy", symbols=r"-\d{6}$"),
+    "bitmex": Exchange("bitmex", _CONTRACTS, "order", settles=True, sized=_sized_at_bitmex),
+    "deribit": Exchange("deribit", _COIN, "average", inverse=r"^[A-Z0-9]+-", fills=True),
+    "cryptofacilities": Exchange("kraken", _COIN, "average", inverse=r"^[PF]I_", fills=True),
+    "huobi-dm": replace(_HTX, symbols=r"^[A-Z0-9_]+$"),
+    "huobi-dm-swap": replace(_HTX, settles=True, symbols=r"-USD$"),
+    "huobi-dm-linear-swap": replace(_HTX, settles=True, symbols=r"-USDT"),
+    # Liquidations are triggers, at the price at which the position was entered.
+    "bitfinex-derivatives": Exchange(
+        "bitfinex", _COIN, "", spelled=(r"^(\w+:)", "t$1"), dashes=":"
+    ),
+    "gate-io-futures": Exchange("gate", _CONTRACTS, "order"),
+    # What its messages call amount is quote value (83.1 × 0.1649 = 13.70319).
+    "bitget-futures": Exchange("bitget", _COIN, "order", amount=_USD, settles=True),
+    "hyperliquid": Exchange("hyperliquid", _COIN, spelled=(_THOUSANDS, "k$1"), dashes=":"),
+    "dydx": Exchange("dydx", _COIN, settles=True),
+    "dydx-v4": Exchange("dydx", _COIN, "average", fills=True),
+    "aster": _ASTER,
+    "aster-futures": _ASTER,
+}
+
+_TICKER_CSV = Layout.of(
+    "exchange symbol timestamp local_timestamp funding_timestamp funding_rate "
+    "predicted_funding_rate open_interest last_price index_price mark_price",
+    words="exchange symbol",
+    required="exchange symbol timestamp funding_timestamp funding_rate open_interest mark_price",
+)
+_LIQUIDATIONS_CSV = Layout.of(
+    "exchange symbol timestamp local_timestamp id side price amount",
+    words="exchange symbol id side",
+    required="exchange symbol timestamp side price amount",
+)
+
+# ---- Paths and symbols --------------------------------------------------------------------------
+
+_PATH = re.compile(
+    r"v1/(?P<exchange>[a-z0-9-]+)/(?P<type>[a-z_]+)/(?P<day>\d{4}/\d\d/\d\d)/(?P<name>[^/]+)\.csv\.gz"
+)
+
+
+def _spelled(exchange: Exchange, symbol: str) -> str:
+    if exchange.spelled is not None:
+        pattern, replacement = exchange.spelled
+        symbol = re.sub(pattern, replacement.replace("$1", r"\1"), symbol)
+    return _of_builder(symbol) if exchange.venue == "hyperliquid" else symbol
+
+
+def _of_builder(symbol: str) -> str:
+    dex, colon, coin = symbol.rpartition(":")
+    return f"{dex.lower()}{colon}{coin}"
+
+
+def _facts(venue: str, kind: str, path: str) -> Facts | None:
+    found = _PATH.fullmatch(path)
+    if found is None or found["type"] != kind:
+        return None
+    exchange = EXCHANGES.get(found["exchange"])
+    if exchange is None or exchange.venue != venue:
+        return None
+    try:
+        day = date.fromisoformat(found["day"].replace("/", "-"))
+    except ValueError:
+        return None
+    name = unquote(found["name"])
+    symbol = None if name in GROUPS else _spelled(exchange, name.replace("-", exchange.dashes))
+    return Facts(symbol, day, day, {"exchange": found["exchange"]})
+
+
+def _days(first: date, last: date) -> list[str]:
+    return [f"{first + timedelta(days=n):%Y/%m/%d}" for n in range((last - first).days + 1)]
+
+
+def _prefixes(ids: Sequence[str], kind: str, _: str, first: date, last: date) -> Sequence[str]:
+    return [f"v1/{name}/{kind}/{day}/" for name in ids for day in _days(first, last)]
+
+
+def _singles(ids: Sequence[str], symbol: str | None, first: date, last: date) -> Sequence[str]:
+    """Tickers are asked for by symbol: their groups are as large as all of them together."""
+    if symbol is None:
+        return ()
+    names = [name for name in ids if re.search(EXCHANGES[name].symbols, symbol)]
+    return [
+        f"{folder}{_file_name(EXCHANGES[name], symbol)}.csv.gz"
+        for name in names
+        for folder in _prefixes([name], TICKER, "", first, last)
+    ]
+
+
+def _file_name(exchange: Exchange, symbol: str) -> str:
+    name = symbol.removeprefix("t") if exchange.venue == "bitfinex" else symbol
+    return name.upper().replace("/", "-").replace(":", "-")
+
+
+def _groups(ids: Sequence[str], symbol: str | None, first: date, last: date) -> Sequence[str]:
+    """Liquidations are few, and asked for as groups, which need no list of symbols."""
+    if symbol is not None:
+        return ()
+    folders = _prefixes(ids, LIQUIDATIONS, "", first, last)
+    return [f"{folder}{group}.csv.gz" for folder in folders for group in GROUPS]
+
+
+# ---- What is common to both types ---------------------------------------------------------------
+
+
+def _identity(exchange: Exchange) -> dict[str, Reading]:
+    symbol = text("symbol")
+    value = symbol.value
+    if exchange.spelled is not None:
+        value = value.str.replace(*exchange.spelled)
+    if exchange.venue == "hyperliquid":
+        dex = value.str.extract(r"^(.*:)").str.to_lowercase().fill_null("")
+        value = dex + value.str.extract(r"([^:]*)$")
+    return {"symbol": replace(symbol, value=value), "exchange": text("exchange")}
+
+
+def _checks(exchange: Exchange, records: Records, moment: str) -> list[Fault]:
+    other = Fault(
+        pl.col("exchange") != pl.col("path_exchange"),
+        pl.format("exchange {} in a file of {}", "exchange", "path_exchange"),
+    )
+    found = [other, of_path_symbol(), within_path_days(moment)]
+    if exchange.sized is not None:
+        symbols = records.frame["symbol"].drop_nulls().unique().sort()
+        unsized = [symbol for symbol in symbols if not exchange.sized(symbol)]
+        words = pl.format("size of a {} contract is not known", "symbol")
+        found.append(Fault(pl.col("symbol").is_in(unsized), words))
+    return found
+
+
+def _unit(exchange: Exchange, unit: Unit) -> pl.Expr:
+    counted = pl.lit(unit.value)
+    if exchange.inverse is None:
+        return counted
+    inverse = pl.col("symbol").str.contains(exchange.inverse)
+    return pl.when(inverse).then(pl.lit(_USD.value)).otherwise(counted)
+
+
+def _together(parts: Sequence[Parsed], datasets: Sequence[str]) -> Parsed:
+    """Parts of different files as one, in an order that does not depend on theirs."""
+    rows = {
+        name: pl.concat(
+            [pl.DataFrame(schema=NATIVE_SCHEMAS[name]), *(part.rows[name] for part in parts)]
+        ).sort("raw_key", "raw_row")
+        for name in datasets
+    }
+    read = pl.concat([pl.DataFrame(schema=READ_SCHEMA), *(part.read for part in parts)])
+    rejected = pl.concat([pl.DataFrame(schema=REJECTED_SCHEMA), *(p.rejected for p in parts)])
+    notes = pl.concat([pl.DataFrame(schema=NOTES_SCHEMA), *(part.notes for part in parts)])
+    return Parsed(
+        rows,
+        read.sort("dataset", "raw_key"),
+        rejected.sort("dataset", "raw_key", "raw_row"),
+        notes.sort("raw_key", "name"),
+    )
+
+
+# ---- Liquidations -------------------------------------------------------------------------------
+
+
+def parse_liquidations(venue: str, payloads: Sequence[Payload]) -> Parsed:
+    of: dict[str, list[Payload]] = {}
+    for payload in payloads:
+        of.setdefault(payload.facts.labels["exchange"], []).append(payload)
+    parts = [_liquidations(venue, EXCHANGES[name], files) for name, files in sorted(of.items())]
+    return _together(parts, [LIQUIDATIONS])
+
+
+def _liquidations(venue: str, exchange: Exchange, payloads: Sequence[Payload]) -> Parsed:
+    records = read_csv(venue, payloads, _LIQUIDATIONS_CSV).with_facts(payloads, "exchange")
+    found = sift(
+        records,
+        LIQUIDATIONS,
+        _identity(exchange)
+        | {
+            "liquidated_at": epoch("timestamp"),
+            "side": word("side", SIDES),
+            "price": number("price", optional=True, minimum=0),
+            "amount": number("amount", minimum=0),
+            "id": text("id", optional=True),
+        },
+        at="liquidated_at",
+        checks=[*_checks(exchange, records, "liquidated_at"), NOTHING_FILLED],
+    ).derive(
+        unit=_unit(exchange, exchange.amount or exchange.unit),
+        price=pl.when(pl.lit(exchange.price != "")).then("price"),
+    )
+    found = found.derive(
+        price_kind=pl.when(pl.col("price").is_not_null()).then(pl.lit(exchange.price))
+    )
+    if exchange.fills:
+        fill = pl.coalesce("id", pl.format("{}×{}", "price", "amount"))
+        found = found.derive(at=pl.col("liquidated_at"), fill=fill)
+        found = accumulated(found, ["symbol", "side", "at"], "fill")
+    return assemble(records, [found])
+
+
+# ---- Tickers ------------------------------------------------------------------------------------
+
+
+def parse_tickers(venue: str, datasets: Sequence[str], payloads: Sequence[Payload]) -> Parsed:
+    """One file after the other, so that no more than one is held as lines."""
+    return _together([_ticker(venue, datasets, payload) for payload in payloads], datasets)
+
+
+def _ticker(venue: str, datasets: Sequence[str], payload: Payload) -> Parsed:
+    exchange = EXCHANGES[payload.facts.labels["exchange"]]
+    records = read_csv(venue, [payload], _TICKER_CSV).with_facts([payload], "exchange")
+    samples = _samples(exchange, records)
+    found = [samples]
+    if "funding_rates" in datasets:
+        found.append(_settlements(exchange, records))
+    parts = []
+    for part in found:
+        # A record is what the lines come to; how many lines there were, the notes say.
+        count = part.rows.height + part.rejected.height
+        parts.append(assemble(replace(records, read={payload.raw_key: count}), [part]))
+    lines = records.read[payload.raw_key]
+    superseded = lines - samples.rows.height - samples.rejected.height
+    notes = pl.DataFrame(
+        [
+            (payload.raw_key, "lines", str(lines)),
+            (payload.raw_key, "lines_superseded", str(superseded)),
+        ],
+        schema=NOTES_SCHEMA,
+        orient="row",
+    )
+    return Parsed(
+        {name: rows for part in parts for name, rows in part.rows.items()},
+        pl.concat([part.read for part in parts]),
+        pl.concat([part.rejected for part in parts]),
+        notes,
+    )
+
+
+def _samples(exchange: Exchange, records: Records) -> Sifted:
+    """The last line of each five minutes of the file's own day that tells open interest, or, if
+    none does, the last one."""
+    lines = sift(
+        records,
+        "open_interest",
+        _identity(exchange)
+        | {
+            "sampled_at_original": epoch("timestamp"),
+            "amount": number("open_interest", optional=True, minimum=0),
+            "price": number("mark_price", optional=True),
+        },
+        at="sampled_at_original",
+        checks=_checks(exchange, records, "sampled_at_original"),
+    )
+    moment = pl.col("sampled_at_original") - timedelta(microseconds=1)
+    day = pl.col("path_first_date").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    ended = lines.derive(
+        sampled_at=moment.dt.truncate(f"{EVERY.seconds}s") + EVERY,
+        told=pl.col("amount").is_not_null(),
+    ).rows.filter((pl.col("sampled_at") > day) & (pl.col("sampled_at") <= day + timedelta(days=1)))
+    last = (
+        ended.sort("symbol", "sampled_at", "told", "sampled_at_original", "raw_row")
+        .unique(["symbol", "sampled_at"], keep="last", maintain_order=True)
+        .with_columns(
+            pl.lit(EVERY.seconds // 60).alias("sample_interval_minutes"),
+            _unit(exchange, exchange.unit).alias("unit"),
+            pl.lit(exchange.sides).alias("sides"),
+        )
+    )
+    return replace(lines, rows=last)
+
+
+def _settlements(exchange: Exchange, records: Records) -> Sifted:
+    """The last lines before `funding_timestamp` moved on."""
+    rate = exact_rate("funding_rate")
+    lines = sift(
+        records,
+        "funding_rates",
+        _identity(exchange)
+        | {
+            "told_at": epoch("timestamp"),
+            "due": epoch("funding_timestamp", optional=True),
+            # Before the first message about it the rate is empty.
+            "funding_rate": replace(rate, faults=rate.faults[1:]),
+        },
+        at="told_at",
+        checks=_checks(exchange, records, "told_at"),
+    )
+    told = (
+        lines.rows.filter(
+            pl.lit(exchange.settles),
+            pl.col("due").is_not_null() & pl.col("funding_rate").is_not_null(),
+        )
+        .sort("symbol", "told_at", "raw_row")
+        .with_columns(pl.col("due", "told_at").shift(-1).over("symbol").name.prefix("next_"))
+    )
+    settled = (
+        told.filter(
+            pl.col("next_due") > pl.col("due"), pl.col("next_told_at") >= pl.col("due") - JITTER
+        )
+        .unique(["symbol", "due"], keep="last", maintain_order=True)
+        .with_columns(
+            pl.col("due").dt.round("1m").alias("settled_at"),
+            pl.col("due").alias("settled_at_original"),
+            (pl.col("due") - pl.col("told_at"))
+            .dt.total_microseconds()
+            .clip(lower_bound=0)
+            .alias("rank"),
+        )
+    )
+    stale = pl.col("due") - pl.col("told_at") > STALE
+    return Sifted(
+        lines.dataset,
+        settled.filter(~stale),
+        pl.concat([lines.rejected, _stale(settled.filter(stale), records)]),
+    )
+
+
+def _stale(rows: pl.DataFrame, records: Records) -> pl.DataFrame:
+    places = rows.select("raw_key", "raw_row").iter_rows()
+    minutes = (pl.col("due") - pl.col("told_at")).dt.total_minutes()
+    return rows.with_columns(
+        dataset=pl.lit("funding_rates"),
+        at=pl.col("due"),
+        reason=pl.format("funding_rate was last told {} minutes before its settlement", minutes),
+        raw_text=pl.Series(
+            [records.text_of(*place)[:RAW_TEXT_LIMIT] for place in places], dtype=pl.String
+        ),
+    ).select(*REJECTED_SCHEMA)
+
+
+# ---- Exchanges that have no file of their own ---------------------------------------------------
+
+_HTX_LINEAR = re.compile(r"(?P<base>[A-Z0-9]+)-(?P<quote>USDT)(?:-(?P<delivery>\d{6}))?")
+_HTX_INVERSE = re.compile(r"(?P<base>[A-Z0-9]+?)(?:-USD|_(?:CW|NW|CQ|NQ)|(?P<delivery>\d{6}))")
+
+
+def _htx(symbol: str) -> Instrument | None:
+    """Swaps are called BTC-USD and BTC-USDT; BTC_CQ is whatever then is the quarter's future."""
+    if (linear := _HTX_LINEAR.fullmatch(symbol)) is not None:
+        kind = ContractKind.DATED if linear["delivery"] else ContractKind.PERPETUAL
+        return Instrument(
+            symbol, linear["base"], "USDT", "USDT", Margin.LINEAR, kind, contract_size=None
+        )
+    inverse = _HTX_INVERSE.fullmatch(symbol)
+    if inverse is None:
+        return None
+    base = inverse["base"]
+    kind = ContractKind.PERPETUAL if symbol.endswith("-USD") else ContractKind.DATED
+    size = 100.0 if base == "BTC" else 10.0
+    return Instrument(symbol, base, "USD", base, Margin.INVERSE, kind, contract_size=size)
+
+
+# Aster copied Binance, names of contracts included.
+_RULES: Mapping[str, Callable[[str], Instrument | None]] = {
+    "htx": _htx,
+    "aster": binance.instrument,
+}
+
+
+def instrument(venue: str, symbol: str) -> Instrument | None:
+    """What a symbol of an exchange without a file of its own stands for."""
+    rule = _RULES.get(venue)
+    return None if rule is None else rule(symbol)
+
+
+# ---- The carrier --------------------------------------------------------------------------------
+
+
+def _feeds(venue: str) -> Iterator[Feed]:
+    ids = [name for name, exchange in EXCHANGES.items() if exchange.venue == venue]
+    settles = any(EXCHANGES[name].settles for name in ids)
+    datasets = ("open_interest", "funding_rates") if settles else ("open_interest",)
+    yield Feed(
+        name=f"{NAME}-{TICKER}",
+        datasets=datasets,
+        source=SourceKind.ARCHIVE,
+        precedence=0,
+        facts=partial(_facts, venue, TICKER),
+        parse=partial(parse_tickers, venue, datasets),
+        prefixes=partial(_prefixes, ids, TICKER),
+        candidates=partial(_singles, ids),
+        carrier=NAME,
+    )
+    told = [name for name in ids if EXCHANGES[name].price is not None]
+    if told:
+        yield Feed(
+            name=f"{NAME}-{LIQUIDATIONS}",
+            datasets=(LIQUIDATIONS,),
+            source=SourceKind.ARCHIVE,
+            precedence=0,
+            facts=partial(_facts, venue, LIQUIDATIONS),
+            parse=partial(parse_liquidations, venue),
+            prefixes=partial(_prefixes, told, LIQUIDATIONS),
+            candidates=partial(_groups, told),
+            carrier=NAME,
+        )
+
+
+_BRINGS = {name: exchange.venue for name, exchange in EXCHANGES.items()}
+_FEEDS = {venue: tuple(_feeds(venue)) for venue in _BRINGS.values()}
+
+
+def feeds_for(venue: str) -> tuple[Feed, ...]:
+    return _FEEDS.get(venue, ())
+
+
+CARRIER = Carrier(
+    name=NAME,
+    brings=_BRINGS,
+    feeds_for=feeds_for,
+    instrument=instrument,
+)
