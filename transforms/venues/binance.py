@@ -19,7 +19,7 @@ Gaps     liquidationSnapshot: um removed, cm 2023-06-25 … 2024-10-14 only, eac
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -28,6 +28,7 @@ from functools import partial
 import polars as pl
 
 from transforms.answers import RefusedError, RowsOf, read_json, rows_in
+from transforms.endpoints import Asker, Parser, asked, dumped
 from transforms.native import Unit
 from transforms.payload import NOTES_SCHEMA, BadPayload, Facts, Parsed, Payload
 from transforms.records import (
@@ -833,8 +834,6 @@ def _ask_instruments(window: Window) -> Iterator[Request]:
 
 # ---- The venue ----------------------------------------------------------------------------------
 
-_Parser = Callable[[Sequence[Payload]], Parsed]
-
 
 def _archive_feeds() -> Iterator[Feed]:
     for product in ("um", "cm"):
@@ -863,7 +862,7 @@ def _archive_feeds() -> Iterator[Feed]:
 
 def _answer_feeds() -> Iterator[Feed]:
     """Each endpoint twice: as we ask it, and as somebody else's dump of it."""
-    asked: dict[str, tuple[str, _Parser, Callable[[Window], Iterable[Request]] | None]] = {
+    endpoints: dict[str, tuple[str, Parser, Asker | None]] = {
         "fundingRate": ("funding_rates", parse_funding_answers, _ask_funding),
         "openInterestHist": (
             "open_interest", parse_interest_answers, partial(_ask_samples, "openInterestHist")
@@ -873,27 +872,16 @@ def _answer_feeds() -> Iterator[Feed]:
     }  # fmt: skip
     for endpoint in _RATIO_ENDPOINTS:
         ratio_parser = partial(parse_ratio_answers, endpoint)
-        asked[endpoint] = ("positioning", ratio_parser, partial(_ask_samples, endpoint))
-    for endpoint, (dataset, parse, requests) in asked.items():
-        common = Feed(
-            name=f"dump-{endpoint}",
-            datasets=(dataset,),
-            source=SourceKind.DUMP,
-            precedence=20,
-            facts=partial(_answer_facts, endpoint),
-            parse=parse,
-            expects_every_day=False,
+        endpoints[endpoint] = ("positioning", ratio_parser, partial(_ask_samples, endpoint))
+    for endpoint, (dataset, parse, requests) in endpoints.items():
+        dump = dumped(endpoint, (dataset,), partial(_answer_facts, endpoint), parse)
+        yield asked(
+            dump,
+            requests,
+            _next_funding if endpoint == "fundingRate" else None,
+            every_day=dataset not in ("liquidations", "instruments"),
         )
-        yield replace(
-            common,
-            name=f"api-{endpoint}",
-            source=SourceKind.API,
-            precedence=10,
-            requests=requests,
-            next_page=_next_funding if endpoint == "fundingRate" else None,
-            expects_every_day=dataset not in ("liquidations", "instruments"),
-        )
-        yield common
+        yield dump
 
 
 VENUE = Venue(

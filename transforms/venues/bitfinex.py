@@ -31,6 +31,7 @@ import polars as pl
 
 from transforms.answer_paths import DATED, NAMED, SUFFIX, answer_facts, milliseconds, spans
 from transforms.answers import RefusedError, Where, read_json, rows_in
+from transforms.endpoints import answers_at, asked, dumped
 from transforms.native import Unit
 from transforms.payload import NOTES_SCHEMA, BadPayload, Facts, Parsed, Payload
 from transforms.records import (
@@ -45,7 +46,7 @@ from transforms.records import (
     within_path_days,
     word,
 )
-from transforms.schemas.column import ContractKind, Margin, Side, SourceKind
+from transforms.schemas.column import ContractKind, Margin, Side
 from transforms.venue import Feed, Instrument, RateLimit, Request, Venue, Window
 
 NAME = "bitfinex"
@@ -398,47 +399,25 @@ def _ask_status(window: Window) -> Iterator[Request]:
 
 
 def _feeds() -> Iterator[Feed]:
-    history = Feed(
-        name="api-status-deriv-hist",
-        datasets=("open_interest",),
-        source=SourceKind.API,
-        precedence=10,
-        facts=partial(answer_facts, _HISTORY_PATH, _symbol_of),
-        parse=parse_history,
-        requests=_ask_history,
-        next_page=_next_history,
+    history = dumped(
+        "status-deriv-hist",
+        ("open_interest",),
+        answers_at(_HISTORY_PATH, _symbol_of),
+        parse_history,
     )
-    status = Feed(
-        name="api-status-deriv",
-        datasets=("instruments", "open_interest"),
-        source=SourceKind.API,
-        precedence=11,
-        facts=_status_facts,
-        parse=parse_status,
-        requests=_ask_status,
-        expects_every_day=False,
+    status = dumped(
+        "status-deriv", ("instruments", "open_interest"), _status_facts, parse_status, 21
     )
-    liquidations = Feed(
-        name="api-liquidations-hist",
-        datasets=("liquidations",),
-        source=SourceKind.API,
-        precedence=10,
-        facts=partial(answer_facts, _LIQUIDATIONS_PATH, _symbol_of),
-        parse=parse_liquidations,
-        requests=_ask_liquidations,
-        next_page=_next_liquidations,
+    liquidations = dumped(
+        "liquidations-hist",
+        ("liquidations",),
+        answers_at(_LIQUIDATIONS_PATH, _symbol_of),
+        parse_liquidations,
     )
-    for feed in (history, status, liquidations):
-        yield feed
-        yield replace(
-            feed,
-            name=feed.name.replace("api-", "dump-", 1),
-            source=SourceKind.DUMP,
-            precedence=feed.precedence + 10,
-            requests=None,
-            next_page=None,
-            expects_every_day=False,
-        )
+    yield asked(history, _ask_history, _next_history)
+    yield asked(status, _ask_status, every_day=False)
+    yield asked(liquidations, _ask_liquidations, _next_liquidations)
+    yield from (history, status, liquidations)
 
 
 VENUE = Venue(

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
@@ -31,14 +31,14 @@ from transforms.answer_paths import (
     DATED,
     NAMED,
     SUFFIX,
-    answer_facts,
     file_time,
     milliseconds,
     spans,
 )
 from transforms.answers import RefusedError, RowsOf, Where, read_json, rows_in
+from transforms.endpoints import PathFacts, answers_at, asked, dumped, perpetuals
 from transforms.native import UTC_MICROS, Unit
-from transforms.payload import BadPayload, Facts, Parsed, Payload
+from transforms.payload import BadPayload, Parsed, Payload
 from transforms.records import (
     Fault,
     Records,
@@ -58,7 +58,6 @@ from transforms.schemas.column import (
     Margin,
     PriceSource,
     Side,
-    SourceKind,
 )
 from transforms.venue import Feed, Instrument, RateLimit, Regime, Request, Venue, Window
 
@@ -400,10 +399,8 @@ def parse_contracts(payloads: Sequence[Payload]) -> Parsed:
 
 def _perpetuals(window: Window) -> Iterator[tuple[str, str]]:
     """Symbols with the venue's word for their product."""
-    for symbol in window.symbols:
-        known = instrument(symbol)
-        if known is not None and known.contract_kind is ContractKind.PERPETUAL:
-            yield symbol, PRODUCTS[known.quote_asset]
+    for known in perpetuals(instrument, window):
+        yield known.symbol, PRODUCTS[known.quote_asset]
 
 
 def _ask_funding(window: Window) -> Iterator[Request]:
@@ -475,67 +472,46 @@ _BARS = rf"history-(?P<kind>{'|'.join(BAR_SOURCES)})-candles"
 _PAGE = rf"(?P<name>[^/]+?)(?:/\d{{13}}-\d{{13}}-\d+)?{SUFFIX}"
 
 
-def _path(pattern: str) -> Callable[[str], Facts | None]:
-    return partial(answer_facts, re.compile(pattern), _symbol_of)
-
-
-def _dump(
-    name: str, dataset: str, pattern: str, parse: Callable[[Sequence[Payload]], Parsed]
-) -> Feed:
-    return Feed(
-        name=f"dump-{name}",
-        datasets=(dataset,),
-        source=SourceKind.DUMP,
-        precedence=20,
-        facts=_path(pattern),
-        parse=parse,
-        expects_every_day=False,
-    )
-
-
-def _asked(dump: Feed, requests: Callable[[Window], Iterator[Request]]) -> Feed:
-    """What we ask ourselves, read like somebody else's dump of it."""
-    return replace(
-        dump,
-        name=dump.name.replace("dump-", "api-"),
-        source=SourceKind.API,
-        precedence=10,
-        requests=requests,
-        expects_every_day="instruments" not in dump.datasets,
-    )
+def _path(pattern: str) -> PathFacts:
+    return answers_at(pattern, _symbol_of)
 
 
 def _feeds() -> Iterator[Feed]:
-    funding = _dump(
+    funding = dumped(
         "history-fund-rate",
-        "funding_rates",
-        rf"{_MARKET}-history-fund-?[rR]ate/{_PRODUCT}{_PAGE}",
+        ("funding_rates",),
+        _path(rf"{_MARKET}-history-fund-?[rR]ate/{_PRODUCT}{_PAGE}"),
         parse_funding,
     )
-    bars = _dump(
+    bars = dumped(
         "history-candles",
-        "prices",
-        rf"{_MARKET}-{_BARS}/{_PRODUCT}(?P<interval>{'|'.join(BAR_MINUTES)})/{NAMED}",
+        ("prices",),
+        _path(rf"{_MARKET}-{_BARS}/{_PRODUCT}(?P<interval>{'|'.join(BAR_MINUTES)})/{NAMED}"),
         parse_bars,
     )
-    contracts = _dump(
+    contracts = dumped(
         "contracts",
-        "instruments",
-        rf"(?:{_MARKET}-contracts/{_PRODUCT}|instruments){DATED}",
+        ("instruments",),
+        _path(rf"(?:{_MARKET}-contracts/{_PRODUCT}|instruments){DATED}"),
         parse_contracts,
     )
-    yield replace(_asked(funding, _ask_funding), next_page=_next_funding)
-    yield _asked(bars, _ask_bars)
-    yield _asked(contracts, _ask_contracts)
+    yield asked(funding, _ask_funding, _next_funding)
+    yield asked(bars, _ask_bars)
+    yield asked(contracts, _ask_contracts, every_day=False)
     yield from (funding, bars, contracts)
-    yield _dump(
+    yield dumped(
         "open-interest",
-        "open_interest",
-        rf"{_MARKET}-(?:open-interest|tickers?)/{_PRODUCT}{NAMED}",
+        ("open_interest",),
+        _path(rf"{_MARKET}-(?:open-interest|tickers?)/{_PRODUCT}{NAMED}"),
         parse_open_interest,
     )
-    yield _dump("ws-ticker", "open_interest", rf"ws-ticker/.+{SUFFIX}", parse_tickers)
-    yield _dump("ws-liquidation", "liquidations", rf"ws-liquidation/.+{SUFFIX}", parse_liquidations)
+    yield dumped("ws-ticker", ("open_interest",), _path(rf"ws-ticker/.+{SUFFIX}"), parse_tickers)
+    yield dumped(
+        "ws-liquidation",
+        ("liquidations",),
+        _path(rf"ws-liquidation/.+{SUFFIX}"),
+        parse_liquidations,
+    )
 
 
 VENUE = Venue(

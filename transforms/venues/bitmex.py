@@ -25,17 +25,18 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
-from transforms.answer_paths import DATED, NAMED, SUFFIX, answer_facts, file_time
+from transforms.answer_paths import DATED, NAMED, SUFFIX, file_time
 from transforms.answers import RefusedError, RowsOf, read_json
+from transforms.endpoints import answers_at, dumped
 from transforms.fills import NOTHING_FILLED, accumulated
 from transforms.native import UTC_MICROS, Unit
-from transforms.payload import Facts, Parsed, Payload
+from transforms.payload import Parsed, Payload
 from transforms.records import (
     Fault,
     Reading,
@@ -51,8 +52,8 @@ from transforms.records import (
     within_path_days,
     word,
 )
-from transforms.schemas.column import ContractKind, Margin, Side, SourceKind
-from transforms.venue import Feed, Instrument, Venue
+from transforms.schemas.column import ContractKind, Margin, Side
+from transforms.venue import Instrument, Venue
 
 NAME = "bitmex"
 
@@ -388,38 +389,26 @@ _INSTRUMENT_PATH = re.compile(rf"(?:{_API}instrument(?:-active)?/|instruments){D
 _LIQUIDATION_PATH = re.compile(rf"ws-liquidation/.+{SUFFIX}")
 
 
-def _funding_facts(path: str) -> Facts | None:
-    return answer_facts(_FUNDING_PATH, _symbol_of, path)
-
-
-def _instrument_facts(path: str) -> Facts | None:
-    return answer_facts(_INSTRUMENT_PATH, _symbol_of, path)
-
-
-def _liquidation_facts(path: str) -> Facts | None:
-    return answer_facts(_LIQUIDATION_PATH, _symbol_of, path)
-
-
-def _feeds() -> Iterator[Feed]:
-    for name, datasets, facts, parse in (
-        ("funding", ("funding_rates",), _funding_facts, parse_funding),
-        ("instrument", ("instruments", "open_interest"), _instrument_facts, parse_instruments),
-        ("liquidation", ("liquidations",), _liquidation_facts, parse_liquidations),
-    ):
-        yield Feed(
-            name=f"dump-{name}",
-            datasets=datasets,
-            source=SourceKind.DUMP,
-            precedence=20,
-            facts=facts,
-            parse=parse,
-            expects_every_day=False,
-        )
+_FEEDS = (
+    dumped("funding", ("funding_rates",), answers_at(_FUNDING_PATH, _symbol_of), parse_funding),
+    dumped(
+        "instrument",
+        ("instruments", "open_interest"),
+        answers_at(_INSTRUMENT_PATH, _symbol_of),
+        parse_instruments,
+    ),
+    dumped(
+        "liquidation",
+        ("liquidations",),
+        answers_at(_LIQUIDATION_PATH, _symbol_of),
+        parse_liquidations,
+    ),
+)
 
 
 VENUE = Venue(
     name=NAME,
-    feeds=tuple(_feeds()),
+    feeds=_FEEDS,
     instrument=instrument,
     # No document says how complete the liquidation table was: unknown.
     regimes=(),

@@ -24,15 +24,15 @@ from calendar import monthrange
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
 
 import polars as pl
 
-from transforms.answer_paths import DATED, NAMED, answer_facts, file_time
+from transforms.answer_paths import DATED, NAMED, file_time
 from transforms.answers import RefusedError, Where, read_json, rows_in
 from transforms.backward_pages import BackwardPages
+from transforms.endpoints import Asker, Parser, answers_at, asked, dumped
 from transforms.native import UTC_MICROS, Unit
-from transforms.payload import Facts, Parsed, Payload
+from transforms.payload import Parsed, Payload
 from transforms.records import (
     Fault,
     Records,
@@ -52,7 +52,6 @@ from transforms.schemas.column import (
     Margin,
     PriceSource,
     Side,
-    SourceKind,
 )
 from transforms.venue import Feed, Instrument, Pager, RateLimit, Regime, Request, Venue, Window
 
@@ -605,13 +604,12 @@ def _answer(document: object) -> Sequence[object] | None:
 
 # ---- The venue ----------------------------------------------------------------------------------
 
-_Parser = Callable[[Sequence[Payload]], Parsed]
 _ROOT = r"(?:api-)?(?:v5-)?market-"
 _CATEGORY = r"(?:linear|inverse)"
 _PERIOD = rf"(?P<period>{'|'.join(PERIOD_MINUTES)})"
 _BARS = rf"{_CATEGORY}/(?P<interval>{'|'.join(BAR_MINUTES)})"
 
-_ANSWERS: dict[str, tuple[str, str, _Parser]] = {
+_ANSWERS: dict[str, tuple[str, str, Parser]] = {
     "funding-history": (
         "funding_rates", rf"{_ROOT}funding-history/{_CATEGORY}/{NAMED}", parse_funding
     ),
@@ -635,49 +633,22 @@ _ANSWERS: dict[str, tuple[str, str, _Parser]] = {
     ),
 }  # fmt: skip
 
-_QUESTIONS: dict[str, tuple[Callable[[Window], Iterable[Request]], Pager]] = {
+_QUESTIONS: dict[str, tuple[Asker, Pager]] = {
     "instruments": (_ask_instruments, _next_instruments),
     **{name: (series.ask, series.pages.next_page) for name, series in _SERIES.items()},
 }
 
 
-def _answer_path(pattern: str) -> Callable[[str], Facts | None]:
-    return partial(answer_facts, re.compile(pattern), _symbol_of)
-
-
 def _feeds() -> Iterator[Feed]:
     """Each endpoint twice: as we ask it, and as somebody else's dump of it; then recordings."""
     for name, (dataset, pattern, parse) in _ANSWERS.items():
-        ask, next_page = _QUESTIONS.get(name, (None, None))
-        common = Feed(
-            name=f"dump-{name}",
-            datasets=(dataset,),
-            source=SourceKind.DUMP,
-            # Of samples of one moment the ticker's, which has a price of its own.
-            precedence=19 if name == "tickers" else 20,
-            facts=_answer_path(pattern),
-            parse=parse,
-            expects_every_day=False,
-        )
-        yield common
-        yield replace(
-            common,
-            name=f"api-{name}",
-            source=SourceKind.API,
-            precedence=common.precedence - 10,
-            requests=ask,
-            next_page=next_page,
-            expects_every_day=name in _SERIES,
-        )
-    yield Feed(
-        name="dump-liquidation",
-        datasets=("liquidations",),
-        source=SourceKind.DUMP,
-        precedence=20,
-        facts=_answer_path(rf"ws-(?:allLiquidation|liquidation)/(?:[^/]+/)*{NAMED}"),
-        parse=parse_liquidations,
-        expects_every_day=False,
-    )
+        # Of samples of one moment the ticker's, which has a price of its own.
+        precedence = 19 if name == "tickers" else 20
+        dump = dumped(name, (dataset,), answers_at(pattern, _symbol_of), parse, precedence)
+        yield dump
+        yield asked(dump, *_QUESTIONS.get(name, (None, None)), every_day=name in _SERIES)
+    recorded = answers_at(rf"ws-(?:allLiquidation|liquidation)/(?:[^/]+/)*{NAMED}", _symbol_of)
+    yield dumped("liquidation", ("liquidations",), recorded, parse_liquidations)
 
 
 VENUE = Venue(

@@ -21,18 +21,19 @@ Gaps     no bulk files and no history of open interest. Funding surely from 2020
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import polars as pl
 
-from transforms.answer_paths import DATED, NAMED, answer_facts, file_time, milliseconds, spans
+from transforms.answer_paths import DATED, NAMED, file_time, milliseconds, spans
 from transforms.answers import RefusedError, RowsOf, read_json, rows_in
+from transforms.endpoints import answers_at, asked, dumped, perpetuals
 from transforms.fills import NOTHING_FILLED, accumulated
 from transforms.native import UTC_MICROS, Unit
-from transforms.payload import BadPayload, Facts, Parsed, Payload
+from transforms.payload import BadPayload, Parsed, Payload
 from transforms.records import (
     Records,
     assemble,
@@ -45,7 +46,7 @@ from transforms.records import (
     within_path_days,
     word,
 )
-from transforms.schemas.column import ContractKind, Margin, Side, SourceKind
+from transforms.schemas.column import ContractKind, Margin, Side
 from transforms.venue import Feed, Instrument, RateLimit, Request, Venue, Window
 
 NAME = "deribit"
@@ -333,21 +334,18 @@ def parse_instruments(payloads: Sequence[Payload]) -> Parsed:
 
 
 def _ask_funding(window: Window) -> Iterator[Request]:
-    for symbol in window.symbols:
-        known = instrument(symbol)
-        if known is None or known.contract_kind is ContractKind.DATED:
-            continue
+    for known in perpetuals(instrument, window):
         for start, end in spans(window, FUNDING_WINDOW):
             yield Request(
                 "www",
                 "/api/v2/public/get_funding_rate_history",
                 {
-                    "instrument_name": symbol,
+                    "instrument_name": known.symbol,
                     # An hour that ends at the start itself is not in the answer.
                     "start_timestamp": start - 1,
                     "end_timestamp": end,
                 },
-                f"public-get_funding_rate_history/{symbol}/{start}-{end}.json",
+                f"public-get_funding_rate_history/{known.symbol}/{start}-{end}.json",
                 "public",
             )
 
@@ -428,63 +426,44 @@ def _ask_instruments(window: Window) -> Iterator[Request]:
 # ---- The venue ----------------------------------------------------------------------------------
 
 _API = r"(?:api-)?(?:v2-)?public-"
-_PATHS = {
-    "funding": re.compile(rf"{_API}get_funding_rate_history/{NAMED}"),
-    "book-summary": re.compile(
-        rf"{_API}get_book_summary_by_currency/(?:(?P<currency>[A-Za-z]+)/)?{NAMED}"
-    ),
-    "trades": re.compile(
-        rf"{_API}get_last_trades_by_(?:instrument|currency)(?:_and_time)?/{NAMED}"
-    ),
-    "instruments": re.compile(rf"(?:{_API}get_instruments/|instruments){DATED}"),
-}
-
-
-def _facts(kind: str, path: str) -> Facts | None:
-    return answer_facts(_PATHS[kind], _symbol_of, path)
+_FUNDING_PATH = rf"{_API}get_funding_rate_history/{NAMED}"
+_SUMMARY_PATH = rf"{_API}get_book_summary_by_currency/(?:(?P<currency>[A-Za-z]+)/)?{NAMED}"
+_TRADES_PATH = rf"{_API}get_last_trades_by_(?:instrument|currency)(?:_and_time)?/{NAMED}"
+_INSTRUMENTS_PATH = rf"(?:{_API}get_instruments/|instruments){DATED}"
 
 
 def _feeds() -> Iterator[Feed]:
     """Each endpoint twice: as we ask it, and as somebody else's dump of it."""
-    ours = partial(parse_trades, _liquidated_until_next_page)
-    asked: dict[
-        str,
-        tuple[
-            str,
-            Callable[[Sequence[Payload]], Parsed],
-            Callable[[Window], Iterable[Request]],
-            Callable[[Sequence[Payload]], Parsed],
-        ],
-    ] = {
-        "funding": ("funding_rates", parse_funding, _ask_funding, parse_funding),
-        "book-summary": (
-            "open_interest", parse_book_summary, _ask_book_summary, parse_book_summary
-        ),
-        "trades": ("liquidations", ours, _ask_trades, partial(parse_trades, _liquidated)),
-        "instruments": ("instruments", parse_instruments, _ask_instruments, parse_instruments),
-    }  # fmt: skip
-    for kind, (dataset, parse, requests, parse_dump) in asked.items():
-        dump = Feed(
-            name=f"dump-{kind}",
-            datasets=(dataset,),
-            source=SourceKind.DUMP,
-            precedence=20,
-            facts=partial(_facts, kind),
-            parse=parse_dump,
-            expects_every_day=False,
-        )
-        yield replace(
-            dump,
-            name=f"api-{kind}",
-            source=SourceKind.API,
-            precedence=10,
-            parse=parse,
-            requests=requests,
-            next_page=_next_trades if kind == "trades" else None,
-            # Of open interest there is only what was asked in time.
-            expects_every_day=kind in ("funding", "trades"),
-        )
-        yield dump
+    funding = dumped(
+        "funding", ("funding_rates",), answers_at(_FUNDING_PATH, _symbol_of), parse_funding
+    )
+    summary = dumped(
+        "book-summary",
+        ("open_interest",),
+        answers_at(_SUMMARY_PATH, _symbol_of),
+        parse_book_summary,
+    )
+    trades = dumped(
+        "trades",
+        ("liquidations",),
+        answers_at(_TRADES_PATH, _symbol_of),
+        partial(parse_trades, _liquidated),
+    )
+    instruments = dumped(
+        "instruments",
+        ("instruments",),
+        answers_at(_INSTRUMENTS_PATH, _symbol_of),
+        parse_instruments,
+    )
+    yield asked(funding, _ask_funding)
+    # There is only what was asked in time.
+    yield asked(summary, _ask_book_summary, every_day=False)
+    yield replace(
+        asked(trades, _ask_trades, _next_trades),
+        parse=partial(parse_trades, _liquidated_until_next_page),
+    )
+    yield asked(instruments, _ask_instruments, every_day=False)
+    yield from (funding, summary, trades, instruments)
 
 
 VENUE = Venue(

@@ -27,12 +27,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
-from functools import partial
 
 import polars as pl
 
 from transforms.answer_paths import DATED, NAMED, SUFFIX, answer_facts, file_time, milliseconds
 from transforms.answers import RefusedError, read_json, rows_in
+from transforms.endpoints import answers_at, asked, dumped
 from transforms.fills import NOTHING_FILLED, accumulated
 from transforms.native import UTC_MICROS, Unit
 from transforms.payload import BadPayload, Facts, Parsed, Payload
@@ -50,7 +50,7 @@ from transforms.records import (
     text,
     word,
 )
-from transforms.schemas.column import ContractKind, Margin, Side, SourceKind
+from transforms.schemas.column import ContractKind, Margin, Side
 from transforms.venue import Feed, Instrument, RateLimit, Request, Venue, Window
 
 NAME = "dydx"
@@ -435,53 +435,23 @@ def _ask_markets(window: Window) -> Iterator[Request]:
 
 
 def _feeds() -> Iterator[Feed]:
-    funding = Feed(
-        name="dump-historicalFunding",
-        datasets=("funding_rates",),
-        source=SourceKind.DUMP,
-        precedence=20,
-        facts=partial(answer_facts, _FUNDING_PATH, _symbol_of),
-        parse=parse_funding,
-        expects_every_day=False,
+    funding = dumped(
+        "historicalFunding",
+        ("funding_rates",),
+        answers_at(_FUNDING_PATH, _symbol_of),
+        parse_funding,
     )
-    markets = replace(
-        funding,
-        name="dump-markets",
-        datasets=("instruments", "open_interest"),
-        facts=_markets_facts,
-        parse=parse_markets,
-    )
+    markets = dumped("markets", ("instruments", "open_interest"), _markets_facts, parse_markets)
     yield from (funding, markets)
-    yield replace(
-        funding,
-        name="api-historicalFunding",
-        source=SourceKind.API,
-        precedence=10,
-        requests=_ask_funding,
-        next_page=_next_funding,
-        expects_every_day=True,
+    yield asked(funding, _ask_funding, _next_funding)
+    yield asked(markets, _ask_markets, every_day=False)
+    yield dumped(
+        "market-messages",
+        ("open_interest",),
+        answers_at(_MARKET_MESSAGES_PATH, _symbol_of),
+        parse_market_messages,
     )
-    yield replace(
-        markets,
-        name="api-markets",
-        source=SourceKind.API,
-        precedence=10,
-        requests=_ask_markets,
-    )
-    yield replace(
-        funding,
-        name="dump-market-messages",
-        datasets=("open_interest",),
-        facts=partial(answer_facts, _MARKET_MESSAGES_PATH, _symbol_of),
-        parse=parse_market_messages,
-    )
-    yield replace(
-        funding,
-        name="dump-trades",
-        datasets=("liquidations",),
-        facts=partial(answer_facts, _TRADES_PATH, _symbol_of),
-        parse=parse_trades,
-    )
+    yield dumped("trades", ("liquidations",), answers_at(_TRADES_PATH, _symbol_of), parse_trades)
 
 
 VENUE = Venue(

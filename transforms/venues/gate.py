@@ -24,15 +24,16 @@ Gaps     no settlement of December 2020 in recorded funding. liq_orders: 90 days
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
 import polars as pl
 
-from transforms.answer_paths import DATED, NAMED, SUFFIX, answer_facts, file_time, spans
+from transforms.answer_paths import DATED, NAMED, SUFFIX, file_time, spans
 from transforms.answers import RefusedError, read_json, rows_in
+from transforms.endpoints import PathFacts, answers_at, asked, dumped, perpetuals
 from transforms.native import UTC_MICROS, Unit
 from transforms.payload import BadPayload, Facts, Parsed, Payload
 from transforms.records import (
@@ -456,10 +457,8 @@ def parse_contracts(payloads: Sequence[Payload]) -> Parsed:
 
 def _perpetuals(window: Window) -> Iterator[tuple[str, str]]:
     """Symbols with the API's word for their market."""
-    for symbol in window.symbols:
-        known = instrument(symbol)
-        if known is not None and known.contract_kind is ContractKind.PERPETUAL:
-            yield symbol, SETTLED_IN[known.quote_asset]
+    for known in perpetuals(instrument, window):
+        yield known.symbol, SETTLED_IN[known.quote_asset]
 
 
 def _ask_funding(window: Window) -> Iterator[Request]:
@@ -540,20 +539,8 @@ _PERIOD = rf"(?P<period>{'|'.join(PERIOD_MINUTES)})"
 _CHANNEL = r"ws-(?:futures\.)?"
 
 
-def _path(pattern: str) -> Callable[[str], Facts | None]:
-    return partial(answer_facts, re.compile(pattern), _symbol_of)
-
-
-def _recorded(channel: str, dataset: str, parse: Callable[[Sequence[Payload]], Parsed]) -> Feed:
-    return Feed(
-        name=f"dump-ws-{channel}",
-        datasets=(dataset,),
-        source=SourceKind.DUMP,
-        precedence=30,
-        facts=_path(rf"{_CHANNEL}{channel}/.+{SUFFIX}"),
-        parse=parse,
-        expects_every_day=False,
-    )
+def _path(pattern: str) -> PathFacts:
+    return answers_at(pattern, _symbol_of)
 
 
 def _feeds() -> Iterator[Feed]:
@@ -567,55 +554,49 @@ def _feeds() -> Iterator[Feed]:
         parse=parse_funding_csv,
         candidates=_archive_keys,
     )
-    funding = Feed(
-        name="funding_rate",
-        datasets=("funding_rates",),
-        source=SourceKind.API,
-        precedence=10,
-        facts=_path(rf"{_MARKET}-funding_rate/{NAMED}"),
-        parse=parse_funding,
-        requests=_ask_funding,
+    funding = dumped(
+        "funding_rate",
+        ("funding_rates",),
+        _path(rf"{_MARKET}-funding_rate/{NAMED}"),
+        parse_funding,
     )
-    stats = replace(
-        funding,
-        name="contract_stats",
-        datasets=("open_interest", "positioning"),
-        facts=_path(rf"{_MARKET}-contract_stats/{_PERIOD}/{NAMED}"),
-        parse=parse_stats,
-        requests=_ask_stats,
+    stats = dumped(
+        "contract_stats",
+        ("open_interest", "positioning"),
+        _path(rf"{_MARKET}-contract_stats/{_PERIOD}/{NAMED}"),
+        parse_stats,
     )
-    orders = replace(
-        funding,
-        name="liq_orders",
-        datasets=("liquidations",),
-        facts=_path(rf"{_MARKET}-liq_orders/{NAMED}"),
-        parse=parse_liquidation_orders,
-        requests=_ask_orders,
-        next_page=_next_orders,
-        expects_every_day=False,
+    orders = dumped(
+        "liq_orders",
+        ("liquidations",),
+        _path(rf"{_MARKET}-liq_orders/{NAMED}"),
+        parse_liquidation_orders,
     )
-    contracts = replace(
-        funding,
-        name="contracts",
-        datasets=("instruments",),
-        facts=_path(rf"(?:{_MARKET}-contracts/|instruments){DATED}"),
-        parse=parse_contracts,
-        requests=_ask_contracts,
-        expects_every_day=False,
+    contracts = dumped(
+        "contracts",
+        ("instruments",),
+        _path(rf"(?:{_MARKET}-contracts/|instruments){DATED}"),
+        parse_contracts,
     )
-    for asked in (funding, stats, orders, contracts):
-        yield replace(asked, name=f"api-{asked.name}")
-        yield replace(
-            asked,
-            name=f"dump-{asked.name}",
-            source=SourceKind.DUMP,
-            precedence=20,
-            requests=None,
-            next_page=None,
-            expects_every_day=False,
-        )
-    yield _recorded("public_liquidates", "liquidations", parse_liquidates)
-    yield _recorded("tickers", "open_interest", parse_tickers)
+    yield asked(funding, _ask_funding)
+    yield asked(stats, _ask_stats)
+    yield asked(orders, _ask_orders, _next_orders, every_day=False)
+    yield asked(contracts, _ask_contracts, every_day=False)
+    yield from (funding, stats, orders, contracts)
+    yield dumped(
+        "ws-public_liquidates",
+        ("liquidations",),
+        _path(rf"{_CHANNEL}public_liquidates/.+{SUFFIX}"),
+        parse_liquidates,
+        30,
+    )
+    yield dumped(
+        "ws-tickers",
+        ("open_interest",),
+        _path(rf"{_CHANNEL}tickers/.+{SUFFIX}"),
+        parse_tickers,
+        30,
+    )
 
 
 VENUE = Venue(

@@ -25,15 +25,16 @@ Gaps     two buckets, both paid by who asks: `hyperliquid-archive` (asset_ctxs, 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
 import polars as pl
 
-from transforms.answer_paths import NAMED, SUFFIX, answer_facts, file_time, milliseconds, spans
+from transforms.answer_paths import NAMED, SUFFIX, file_time, milliseconds, spans
 from transforms.answers import RefusedError, read_json, rows_in
+from transforms.endpoints import Parser, answers_at, asked, dumped
 from transforms.fills import NOTHING_FILLED, accumulated
 from transforms.native import Unit
 from transforms.payload import BadPayload, Facts, Parsed, Payload
@@ -455,14 +456,12 @@ def _fill_files(symbol: str | None, first: date, last: date) -> Sequence[str]:
 
 # ---- The venue ----------------------------------------------------------------------------------
 
-_Parser = Callable[[Sequence[Payload]], Parsed]
 _Days = Callable[[str | None, date, date], Sequence[str]]
-_Asker = Callable[[Window], Iterable[Request]]
 
 
 def _bulk_feeds() -> Iterator[Feed]:
     """Files of the buckets, and the same in somebody's dump."""
-    bulk: tuple[tuple[str, tuple[str, ...], re.Pattern[str], _Parser, _Days], ...] = (
+    bulk: tuple[tuple[str, tuple[str, ...], re.Pattern[str], Parser, _Days], ...] = (
         ("contexts", ("open_interest", "prices"), _CONTEXTS_PATH, parse_contexts, _context_files),
         ("fills", ("liquidations",), _FILLS_PATH, parse_fills, _fill_files),
     )
@@ -489,45 +488,24 @@ def _bulk_feeds() -> Iterator[Feed]:
 
 def _answer_feeds() -> Iterator[Feed]:
     """Each endpoint twice: as we ask it, and as somebody else's dump of it."""
-    snapshot = ("instruments", "open_interest")
-    asked: tuple[tuple[str, tuple[str, ...], re.Pattern[str], _Parser, _Asker], ...] = (
-        ("fundingHistory", ("funding_rates",), _FUNDING_PATH, parse_funding, _ask_funding),
-        (
-            "metaAndAssetCtxs",
-            snapshot,
-            _SNAPSHOT_PATH,
-            partial(parse_snapshots, _universe, snapshot),
-            _ask_snapshot,
-        ),
+    funding = dumped(
+        "fundingHistory", ("funding_rates",), answers_at(_FUNDING_PATH, _symbol_of), parse_funding
     )
-    for name, datasets, pattern, parse, requests in asked:
-        dump = Feed(
-            name=f"dump-{name}",
-            datasets=datasets,
-            source=SourceKind.DUMP,
-            precedence=20,
-            facts=partial(answer_facts, pattern, _symbol_of),
-            parse=parse,
-            expects_every_day=False,
-        )
-        yield replace(
-            dump,
-            name=f"api-{name}",
-            source=SourceKind.API,
-            precedence=10,
-            requests=requests,
-            next_page=_next_funding if name == "fundingHistory" else None,
-            expects_every_day=name == "fundingHistory",
-        )
-        yield dump
-    yield Feed(
-        name="dump-activeAssetCtx",
-        datasets=("open_interest",),
-        source=SourceKind.DUMP,
-        precedence=20,
-        facts=partial(answer_facts, _MESSAGE_PATH, _symbol_of),
-        parse=partial(parse_snapshots, _context_message, ("open_interest",)),
-        expects_every_day=False,
+    held = ("instruments", "open_interest")
+    snapshot = dumped(
+        "metaAndAssetCtxs",
+        held,
+        answers_at(_SNAPSHOT_PATH, _symbol_of),
+        partial(parse_snapshots, _universe, held),
+    )
+    yield asked(funding, _ask_funding, _next_funding)
+    yield asked(snapshot, _ask_snapshot, every_day=False)
+    yield from (funding, snapshot)
+    yield dumped(
+        "activeAssetCtx",
+        ("open_interest",),
+        answers_at(_MESSAGE_PATH, _symbol_of),
+        partial(parse_snapshots, _context_message, ("open_interest",)),
     )
 
 

@@ -29,11 +29,12 @@ from functools import partial
 
 import polars as pl
 
-from transforms.answer_paths import DATED, NAMED, SUFFIX, answer_facts, file_time, spans
+from transforms.answer_paths import DATED, NAMED, SUFFIX, file_time, spans
 from transforms.answers import RefusedError, RowsOf, Where, read_json, rows_in
+from transforms.endpoints import PathFacts, answers_at, asked, dumped, perpetuals
 from transforms.fills import NOTHING_FILLED, accumulated
 from transforms.native import UTC_MICROS, Unit
-from transforms.payload import BadPayload, Facts, Parsed, Payload
+from transforms.payload import BadPayload, Parsed, Payload
 from transforms.records import (
     Fault,
     Records,
@@ -47,7 +48,7 @@ from transforms.records import (
     within_path_days,
     word,
 )
-from transforms.schemas.column import ContractKind, Margin, PriceSource, Side, SourceKind
+from transforms.schemas.column import ContractKind, Margin, PriceSource, Side
 from transforms.venue import Feed, Instrument, RateLimit, Request, Venue, Window
 
 NAME = "kraken"
@@ -398,16 +399,14 @@ def parse_instruments(payloads: Sequence[Payload]) -> Parsed:
 def _ask_funding(window: Window) -> Iterator[Request]:
     """One question per perpetual: the endpoint answers with the whole history, so the path claims
     no days."""
-    for symbol in window.symbols:
-        known = instrument(symbol)
-        if known is not None and known.contract_kind is ContractKind.PERPETUAL:
-            yield Request(
-                "futures",
-                "/derivatives/api/v3/historicalfundingrates",
-                {"symbol": symbol},
-                f"derivatives-api-v3-historicalfundingrates/{symbol}/{window.now:%Y-%m-%d}.json",
-                "derivatives",
-            )
+    for known in perpetuals(instrument, window):
+        yield Request(
+            "futures",
+            "/derivatives/api/v3/historicalfundingrates",
+            {"symbol": known.symbol},
+            f"derivatives-api-v3-historicalfundingrates/{known.symbol}/{window.now:%Y-%m-%d}.json",
+            "derivatives",
+        )
 
 
 def _ask_open_interest(window: Window) -> Iterator[Request]:
@@ -491,73 +490,38 @@ _DERIVATIVES = r"(?:derivatives-)?(?:api-)?(?:v\d+-)?"
 
 def _feeds() -> Iterator[Feed]:
     """Each endpoint twice: as we ask it, and as somebody else's dump of it."""
-    funding = Feed(
-        name="historicalfundingrates",
-        datasets=("funding_rates",),
-        source=SourceKind.API,
-        precedence=10,
-        facts=_path(rf"{_DERIVATIVES}historical-?funding-?rates/{_OF_A_DAY}"),
-        parse=parse_funding,
-        requests=_ask_funding,
+    funding = dumped(
+        "historicalfundingrates",
+        ("funding_rates",),
+        _path(rf"{_DERIVATIVES}historical-?funding-?rates/{_OF_A_DAY}"),
+        parse_funding,
     )
-    open_interest = Feed(
-        name="open-interest",
-        datasets=("open_interest",),
-        source=SourceKind.API,
-        precedence=10,
-        facts=_path(rf"{_CHARTS}-analytics/open-interest/{_SECONDS}/{NAMED}"),
-        parse=parse_open_interest,
-        requests=_ask_open_interest,
-        next_page=partial(
-            _next_page, _buckets_from, _buckets, "at", timedelta(seconds=ASKED_SECONDS)
-        ),
+    open_interest = dumped(
+        "open-interest",
+        ("open_interest",),
+        _path(rf"{_CHARTS}-analytics/open-interest/{_SECONDS}/{NAMED}"),
+        parse_open_interest,
     )
-    bars = Feed(
-        name="bars",
-        datasets=("prices",),
-        source=SourceKind.API,
-        precedence=10,
-        facts=_path(rf"{_CHARTS}/{_BARS}/{NAMED}"),
-        parse=parse_bars,
-        requests=_ask_bars,
-        next_page=partial(
-            _next_page, _bars_from, _bars, "time", timedelta(minutes=BAR_MINUTES[ASKED_BARS])
-        ),
+    bars = dumped("bars", ("prices",), _path(rf"{_CHARTS}/{_BARS}/{NAMED}"), parse_bars)
+    instruments = dumped(
+        "instruments",
+        ("instruments",),
+        _path(rf"(?:{_DERIVATIVES}instruments/|instruments){DATED}"),
+        parse_instruments,
     )
-    instruments = Feed(
-        name="instruments",
-        datasets=("instruments",),
-        source=SourceKind.API,
-        precedence=10,
-        facts=_path(rf"(?:{_DERIVATIVES}instruments/|instruments){DATED}"),
-        parse=parse_instruments,
-        requests=_ask_instruments,
-        expects_every_day=False,
-    )
-    for asked in (funding, open_interest, bars, instruments):
-        yield replace(asked, name=f"api-{asked.name}")
-        yield replace(
-            asked,
-            name=f"dump-{asked.name}",
-            source=SourceKind.DUMP,
-            precedence=20,
-            requests=None,
-            next_page=None,
-            expects_every_day=False,
-        )
-    yield Feed(
-        name="dump-ws-trade",
-        datasets=("liquidations",),
-        source=SourceKind.DUMP,
-        precedence=20,
-        facts=_path(rf"ws-trade/.+{SUFFIX}"),
-        parse=parse_trades,
-        expects_every_day=False,
-    )
+    bucket, bar = timedelta(seconds=ASKED_SECONDS), timedelta(minutes=BAR_MINUTES[ASKED_BARS])
+    next_buckets = partial(_next_page, _buckets_from, _buckets, "at", bucket)
+    next_bars = partial(_next_page, _bars_from, _bars, "time", bar)
+    yield asked(funding, _ask_funding)
+    yield asked(open_interest, _ask_open_interest, next_buckets)
+    yield asked(bars, _ask_bars, next_bars)
+    yield asked(instruments, _ask_instruments, every_day=False)
+    yield from (funding, open_interest, bars, instruments)
+    yield dumped("ws-trade", ("liquidations",), _path(rf"ws-trade/.+{SUFFIX}"), parse_trades)
 
 
-def _path(pattern: str) -> Callable[[str], Facts | None]:
-    return partial(answer_facts, re.compile(pattern), _symbol_of)
+def _path(pattern: str) -> PathFacts:
+    return answers_at(pattern, _symbol_of)
 
 
 VENUE = Venue(

@@ -20,12 +20,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from functools import partial
 
 import polars as pl
 
-from transforms.answer_paths import DATED, NAMED, answer_facts, file_time, spans
+from transforms.answer_paths import DATED, NAMED, file_time, spans
 from transforms.answers import RefusedError, read_json, rows_in
+from transforms.endpoints import answers_at, asked, dumped, perpetuals
 from transforms.native import UTC_MICROS
 from transforms.payload import BadPayload, Facts, Parsed, Payload
 from transforms.records import (
@@ -228,11 +228,9 @@ def _file_times(payloads: Sequence[Payload]) -> Reading:
 
 
 def _ask_funding(window: Window) -> Iterator[Request]:
-    for symbol in window.symbols:
-        known = instrument(symbol)
-        if known is not None and known.contract_kind is ContractKind.PERPETUAL:
-            for start, end in spans(window, ASKED_DAYS):
-                yield _funding(symbol, start, end)
+    for known in perpetuals(instrument, window):
+        for start, end in spans(window, ASKED_DAYS):
+            yield _funding(known.symbol, start, end)
 
 
 def _funding(symbol: str, start: int, end: int) -> Request:
@@ -287,37 +285,21 @@ def _feeds() -> Iterator[Feed]:
         folders=(_FOLDER,),
         prefixes=_archive_prefixes,
     )
-    funding = Feed(
-        name="api-funding-rates",
-        datasets=("funding_rates",),
-        source=SourceKind.API,
-        precedence=10,
-        facts=partial(answer_facts, _FUNDING_PATH, _symbol_of),
-        parse=parse_funding_answers,
-        requests=_ask_funding,
-        next_page=_next_funding,
+    funding = dumped(
+        "funding-rates",
+        ("funding_rates",),
+        answers_at(_FUNDING_PATH, _symbol_of),
+        parse_funding_answers,
     )
-    listed = Feed(
-        name="api-contracts-active",
-        datasets=("instruments",),
-        source=SourceKind.API,
-        precedence=10,
-        facts=partial(answer_facts, _LISTED_PATH, _symbol_of),
-        parse=parse_instruments,
-        requests=_ask_instruments,
-        expects_every_day=False,
+    listed = dumped(
+        "contracts-active",
+        ("instruments",),
+        answers_at(_LISTED_PATH, _symbol_of),
+        parse_instruments,
     )
-    for feed in (funding, listed):
-        yield feed
-        yield replace(
-            feed,
-            name=feed.name.replace("api-", "dump-", 1),
-            source=SourceKind.DUMP,
-            precedence=20,
-            requests=None,
-            next_page=None,
-            expects_every_day=False,
-        )
+    yield asked(funding, _ask_funding, _next_funding)
+    yield asked(listed, _ask_instruments, every_day=False)
+    yield from (funding, listed)
 
 
 VENUE = Venue(

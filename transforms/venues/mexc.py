@@ -17,14 +17,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, time
-from functools import partial
 
 import polars as pl
 
-from transforms.answer_paths import DATED, SUFFIX, answer_facts, file_time, milliseconds
+from transforms.answer_paths import DATED, SUFFIX, file_time, milliseconds
 from transforms.answers import RefusedError, read_json, rows_in
+from transforms.endpoints import answers_at, asked, dumped
 from transforms.native import UTC_MICROS
 from transforms.payload import BadPayload, Parsed, Payload
 from transforms.records import (
@@ -38,7 +37,7 @@ from transforms.records import (
     sift,
     text,
 )
-from transforms.schemas.column import ContractKind, Margin, SourceKind
+from transforms.schemas.column import ContractKind, Margin
 from transforms.venue import Feed, Instrument, RateLimit, Request, Venue, Window
 
 NAME = "mexc"
@@ -234,37 +233,18 @@ def _ask_instruments(window: Window) -> Iterator[Request]:
 
 
 def _feeds() -> Iterator[Feed]:
-    funding = Feed(
-        name="api-funding_rate-history",
-        datasets=("funding_rates",),
-        source=SourceKind.API,
-        precedence=10,
-        facts=partial(answer_facts, _FUNDING_PATH, _symbol_of),
-        parse=parse_funding,
-        requests=_ask_funding,
-        next_page=_next_funding,
+    funding = dumped(
+        "funding_rate-history",
+        ("funding_rates",),
+        answers_at(_FUNDING_PATH, _symbol_of),
+        parse_funding,
     )
-    listed = Feed(
-        name="api-contract-detail",
-        datasets=("instruments",),
-        source=SourceKind.API,
-        precedence=10,
-        facts=partial(answer_facts, _LISTED_PATH, _symbol_of),
-        parse=parse_instruments,
-        requests=_ask_instruments,
-        expects_every_day=False,
+    listed = dumped(
+        "contract-detail", ("instruments",), answers_at(_LISTED_PATH, _symbol_of), parse_instruments
     )
-    for feed in (funding, listed):
-        yield feed
-        yield replace(
-            feed,
-            name=feed.name.replace("api-", "dump-", 1),
-            source=SourceKind.DUMP,
-            precedence=20,
-            requests=None,
-            next_page=None,
-            expects_every_day=False,
-        )
+    yield asked(funding, _ask_funding, _next_funding)
+    yield asked(listed, _ask_instruments, every_day=False)
+    yield from (funding, listed)
 
 
 VENUE = Venue(

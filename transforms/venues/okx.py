@@ -21,7 +21,7 @@ Gaps     bulk funding from 2021-10 (old tree, until 2025-09) and 2022-01-17 (new
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -31,6 +31,7 @@ import polars as pl
 from transforms.answer_paths import DATED, NAMED, answer_facts, file_time
 from transforms.answers import RefusedError, Where, read_json
 from transforms.backward_pages import BackwardPages
+from transforms.endpoints import Asker, Parser, PathFacts, answers_at, asked, dumped
 from transforms.native import UTC_MICROS, Unit
 from transforms.payload import Facts, Parsed, Payload
 from transforms.records import (
@@ -696,7 +697,6 @@ def _ask_instruments(window: Window) -> Iterator[Request]:
 
 # ---- The venue ----------------------------------------------------------------------------------
 
-_Parser = Callable[[Sequence[Payload]], Parsed]
 _ROOT = r"(?:api-)?(?:v5-)?"
 _PERIOD = rf"(?P<period>{'|'.join(PERIOD_MINUTES)})"
 _RUBIK = rf"{_ROOT}rubik-stat-contracts-"
@@ -714,11 +714,11 @@ def _order_facts(path: str) -> Facts | None:
     return answer_facts(_ORDERS, _symbol_of, path)
 
 
-def _path(pattern: str) -> Callable[[str], Facts | None]:
-    return partial(answer_facts, re.compile(pattern), _symbol_of)
+def _path(pattern: str) -> PathFacts:
+    return answers_at(pattern, _symbol_of)
 
 
-_ANSWERS: dict[str, tuple[str, Callable[[str], Facts | None], _Parser]] = {
+_ANSWERS: dict[str, tuple[str, PathFacts, Parser]] = {
     "funding-rate-history": (
         "funding_rates", _path(rf"{_ROOT}public-funding-rate-history/{NAMED}"), parse_funding
     ),
@@ -751,14 +751,13 @@ _ANSWERS: dict[str, tuple[str, Callable[[str], Facts | None], _Parser]] = {
 }  # fmt: skip
 
 
-_Facts = Callable[[str], Facts | None]
 _Candidates = Callable[[str | None, date, date], Sequence[str]]
-_BULK: tuple[tuple[str, int, _Facts, _Candidates, _Parser], ...] = (
+_BULK: tuple[tuple[str, int, PathFacts, _Candidates, Parser], ...] = (
     ("daily-swaprates", 0, partial(_daily_facts, _NEW_DAILY), _daily_candidates, parse_new_tree),
     ("monthly-swaprates", 1, _monthly_facts, _monthly_candidates, parse_new_tree),
     ("old-swaprate", 2, partial(_daily_facts, _OLD), _old_candidates, parse_old_tree),
 )
-_QUESTIONS: dict[str, tuple[Callable[[Window], Iterable[Request]], Pager | None]] = {
+_QUESTIONS: dict[str, tuple[Asker, Pager | None]] = {
     "instruments": (_ask_instruments, None),
     **{name: (series.ask, series.pages.next_page) for name, series in _SERIES.items()},
 }
@@ -778,34 +777,14 @@ def _feeds() -> Iterator[Feed]:
             expects_every_day=name == "daily-swaprates",
         )
     for name, (dataset, path_facts, parse_answer) in _ANSWERS.items():
-        ask, next_page = _QUESTIONS.get(name, (None, None))
-        common = Feed(
-            name=f"dump-{name}",
-            datasets=(dataset,),
-            source=SourceKind.DUMP,
-            precedence=20,
-            facts=path_facts,
-            parse=parse_answer,
-            expects_every_day=False,
-        )
-        yield common
-        yield replace(
-            common,
-            name=f"api-{name}",
-            source=SourceKind.API,
-            precedence=10,
-            requests=ask,
-            next_page=next_page,
-            expects_every_day=name in _SERIES,
-        )
-    yield Feed(
-        name="dump-liquidation-v3",
-        datasets=("liquidations",),
-        source=SourceKind.DUMP,
-        precedence=20,
-        facts=_path(rf"ws-swap[-_/]liquidation/{NAMED}"),
-        parse=parse_liquidations_v3,
-        expects_every_day=False,
+        dump = dumped(name, (dataset,), path_facts, parse_answer)
+        yield dump
+        yield asked(dump, *_QUESTIONS.get(name, (None, None)), every_day=name in _SERIES)
+    yield dumped(
+        "liquidation-v3",
+        ("liquidations",),
+        _path(rf"ws-swap[-_/]liquidation/{NAMED}"),
+        parse_liquidations_v3,
     )
 
 
