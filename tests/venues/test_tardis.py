@@ -389,11 +389,6 @@ def test_each_exchange_is_brought_to_a_venue_with_rules() -> None:
     assert aster is not None
     assert (aster.base_asset, aster.base_multiplier) == ("PEPE", 1000.0)
     assert CARRIER.instrument("nowhere", "BTCUSDT") is None
-    future, swap = CARRIER.instrument("htx", "BTC_CQ"), CARRIER.instrument("htx", "ETH-USDT")
-    assert future is not None
-    assert swap is not None
-    assert (future.contract_kind, future.contract_size) == ("dated", 100.0)
-    assert (swap.margin_type, swap.contract_size) == ("linear", None)
     assert CARRIER.feeds_for("nowhere") == ()
 
 

@@ -21,20 +21,21 @@ OI       native, see `EXCHANGES`; Bybit and HTX count both sides. A line is writ
 Funding  `funding_rate` runs until `funding_timestamp`. The last one before that moves on is what
          was settled then, if the move is seen in one file and the rate was told within `STALE` of
          the settlement; else it is set aside. Midnight's is seen where a line of before it
-         arrived after it. Where the column is something else or has no stamp, nothing is taken:
-         Deribit (a mean of 8 hours), Kraken (money until 2022-09-29, then of the hour before),
-         Bitfinex (its settled series is published nowhere), Gate, Hyperliquid, dYdX v4 (no stamp).
+         arrived after it. Nothing is taken where the column says something else or has no stamp:
+         Kraken (money until 2022-09-29, and which hour's rate it is, is documented nowhere),
+         Bitfinex (no settled series to hold it against), Deribit, Gate, Hyperliquid, dYdX v4.
 Gaps     no bars: a line repeats last values, so that a low may be older than its minute. Phemex
          and KuCoin: neither liquidations nor a stamp of funding, and whether open interest counts
-         contracts or coins, one side or two, is documented nowhere. BitMEX contracts of which no
-         rule knows the size are set aside. Tickers of which one file holds more than 512 MiB
-         (groups of a large exchange) are refused: the single files have the same.
+         contracts or coins, one side or two, is documented nowhere. Inverse futures of HTX are
+         called by their place in the calendar (BTC_CQ) and not by contract: set aside, like BitMEX
+         contracts of which no rule knows the size. Tickers of which one file holds more than
+         512 MiB (groups of a large exchange) are refused: the single files have the same.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import partial
@@ -68,7 +69,7 @@ from transforms.records import (
     within_path_days,
     word,
 )
-from transforms.schemas.column import ContractKind, Margin, Side, SourceKind
+from transforms.schemas.column import Margin, Side, SourceKind
 from transforms.tabular import Layout, read_csv
 from transforms.venue import Carrier, Feed, Instrument
 from transforms.venues import binance, bitmex
@@ -470,37 +471,11 @@ def _stale(rows: pl.DataFrame, records: Records) -> pl.DataFrame:
 
 # ---- Exchanges that have no file of their own ---------------------------------------------------
 
-_HTX_LINEAR = re.compile(r"(?P<base>[A-Z0-9]+)-(?P<quote>USDT)(?:-(?P<delivery>\d{6}))?")
-_HTX_INVERSE = re.compile(r"(?P<base>[A-Z0-9]+?)(?:-USD|_(?:CW|NW|CQ|NQ)|(?P<delivery>\d{6}))")
-
-
-def _htx(symbol: str) -> Instrument | None:
-    """Swaps are called BTC-USD and BTC-USDT; BTC_CQ is whatever then is the quarter's future."""
-    if (linear := _HTX_LINEAR.fullmatch(symbol)) is not None:
-        kind = ContractKind.DATED if linear["delivery"] else ContractKind.PERPETUAL
-        return Instrument(
-            symbol, linear["base"], "USDT", "USDT", Margin.LINEAR, kind, contract_size=None
-        )
-    inverse = _HTX_INVERSE.fullmatch(symbol)
-    if inverse is None:
-        return None
-    base = inverse["base"]
-    kind = ContractKind.PERPETUAL if symbol.endswith("-USD") else ContractKind.DATED
-    size = 100.0 if base == "BTC" else 10.0
-    return Instrument(symbol, base, "USD", base, Margin.INVERSE, kind, contract_size=size)
-
-
-# Aster copied Binance, names of contracts included.
-_RULES: Mapping[str, Callable[[str], Instrument | None]] = {
-    "htx": _htx,
-    "aster": binance.instrument,
-}
-
 
 def instrument(venue: str, symbol: str) -> Instrument | None:
-    """What a symbol of an exchange without a file of its own stands for."""
-    rule = _RULES.get(venue)
-    return None if rule is None else rule(symbol)
+    """What a symbol of an exchange without a file of its own stands for: that is Aster, which
+    copied Binance, names of contracts included."""
+    return binance.instrument(symbol) if venue == _ASTER.venue else None
 
 
 # ---- The carrier --------------------------------------------------------------------------------
