@@ -287,17 +287,24 @@ def status(config: Config = None, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def venues(as_json: AsJson = False) -> None:
+def venues(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[VENUE]", help="One venue, with its units and sides.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Which exchanges can be read, what of each, from where, and how complete."""
     with _told():
         from flows.venues import render
         from flows.venues import venues as gather
 
-        said = gather()
+        said = [venue for venue in gather() if name in {None, venue["venue"]}]
+        if not said:
+            raise typer.BadParameter(f"no venue is called {name!r}; see `perpmill venues`")
         if as_json:
             out.print_json(json.dumps(said))
         else:
-            render(said, out)
+            render(said, out, whole=name is not None)
 
 
 @app.command()

@@ -14,6 +14,8 @@ from transforms.venue import Feed, Venue, discover, documentation
 def venues() -> list[dict[str, Any]]:
     """Each venue as plain values: what it is, and of each dataset where it can come from.
 
+    documentation: what its file says of times, units, sides and gaps; None for a venue that only
+        carriers know.
     sources: kinds of the venue's own exports; carriers: who else brings it; since: the UTC day
     from which liquidations are known to be as complete as `completeness` says, which is the
     latest regime; all of them are in `regimes`.
@@ -23,6 +25,7 @@ def venues() -> list[dict[str, Any]]:
         {
             "venue": venue.name,
             "about": _first_line(about.get(venue.name, "")),
+            "documentation": about.get(venue.name),
             "datasets": [
                 _provided(venue, dataset)
                 for dataset in DATASETS
@@ -69,8 +72,8 @@ def _kinds(feeds: list[Feed]) -> list[str]:
     return sorted({feed.source.value for feed in feeds})
 
 
-def render(said: list[dict[str, Any]], console: Console) -> None:
-    """Print it for a person."""
+def render(said: list[dict[str, Any]], console: Console, *, whole: bool = False) -> None:
+    """Print it for a person. whole: with units, sides and gaps."""
     for venue in said:
         console.print(f"[bold]{venue['venue']}[/bold]  {venue['about'] or ''}", soft_wrap=True)
         for provided in venue["datasets"]:
@@ -81,3 +84,6 @@ def render(said: list[dict[str, Any]], console: Console) -> None:
                 words.append(f"since {provided['since']}")
             line = f"  {provided['dataset']:<14}  {sources:<28}  {' '.join(words)}"
             console.print(line.rstrip(), soft_wrap=True, highlight=False)
+        if whole and venue["documentation"]:
+            facts = venue["documentation"].strip().split("\n", 1)[-1]
+            console.print(facts.rstrip(), soft_wrap=True, highlight=False, markup=False)

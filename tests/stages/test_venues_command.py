@@ -79,3 +79,15 @@ def test_the_command_lists_every_venue_there_is() -> None:
         provided = {entry["dataset"] for entry in said[name]["datasets"]}
         assert provided == {d for feed in venue.feeds for d in feed.datasets}
         assert said[name]["about"] or all(feed.carrier for feed in venue.feeds)
+
+
+def test_one_venue_is_shown_with_its_units_sides_and_gaps() -> None:
+    said = CliRunner().invoke(app, ["venues", "deribit"])
+    assert said.exit_code == 0
+    assert said.stdout.startswith("deribit")
+    for word in ("OI ", "Sides ", "Gaps "):
+        assert f"\n{word}" in said.stdout
+
+
+def test_a_venue_nobody_knows_is_wrong_usage() -> None:
+    assert CliRunner().invoke(app, ["venues", "nix"]).exit_code == 2
