@@ -43,6 +43,7 @@ def test_each_dataset_says_where_it_can_come_from(monkeypatch: pytest.MonkeyPatc
     assert said == {
         "venue": "examplex",
         "about": "An example",
+        "documentation": "An example.\n\nMore.",
         "datasets": [
             rates | {"since": None, "completeness": None},
             orders
