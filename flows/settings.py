@@ -5,9 +5,12 @@ Secrets are never here: S3 credentials come from the AWS chain (environment, pro
 
 from __future__ import annotations
 
+import os
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import (
@@ -15,11 +18,16 @@ from pydantic_settings import (
     InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
 )
 
 from flows.storage.object_store import S3Options
 
 DEFAULT_CONFIG = Path("perpmill.toml")
+
+_PREFIX = "PERPMILL_"
+_NESTED = "__"
+_NOT_OURS = frozenset({"HOME"})  # where prefect.yaml finds this configuration
 
 
 class ConfigError(ValueError):
@@ -76,6 +84,12 @@ class SourceSettings(BaseModel):
 
 
 def _with_scheme(address: str | None, schemes: tuple[str, ...]) -> str | None:
+    # First, and without repeating the address: the message is printed and may be logged.
+    if address is not None and not address.startswith("file:") and "@" in urlsplit(address).netloc:
+        raise ValueError(
+            "an address must not hold a user or a password: it is written down beside every file "
+            "that comes from it; credentials belong into the environment or ~/.netrc"
+        )
     if address is not None and not address.startswith(schemes):
         raise ValueError(f"{address!r} must start with one of {', '.join(schemes)}")
     return address
@@ -85,7 +99,7 @@ class Settings(BaseSettings):
     """What a run needs to know. Relative `file:` addresses start at the configuration's folder."""
 
     model_config = SettingsConfigDict(
-        env_prefix="PERPMILL_", env_nested_delimiter="__", extra="forbid"
+        env_prefix=_PREFIX, env_nested_delimiter=_NESTED, extra="forbid"
     )
 
     lake: str = "file:lake"
@@ -148,8 +162,13 @@ def load(config: Path | None = None) -> Settings:
             raise ConfigError(f"{path}: not valid TOML: {error}") from error
     elif config is not None:
         raise ConfigError(f"{path}: no such file")
+    _refuse_unknown(name for name in os.environ if name.startswith(_PREFIX))
     try:
         settings = Settings(**values)
+    except SettingsError as error:
+        raise ConfigError(
+            f"{_PREFIX}… variables: {error}: lists and tables are written as JSON"
+        ) from error
     except ValidationError as error:
         problems = "\n".join(
             f"  {'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
@@ -157,6 +176,21 @@ def load(config: Path | None = None) -> Settings:
         )
         raise ConfigError(f"{path}:\n{problems}") from error
     return _anchored(settings, path.resolve().parent)
+
+
+def _refuse_unknown(names: Iterable[str]) -> None:
+    """A misspelt variable that is passed over would leave the file's value in force unseen."""
+    fields = {field.upper() for field in Settings.model_fields}
+    unknown = sorted(
+        name
+        for name in names
+        if name.removeprefix(_PREFIX).partition(_NESTED)[0].upper() not in fields | _NOT_OURS
+    )
+    if unknown:
+        raise ConfigError(
+            f"{', '.join(unknown)}: no such setting; known are "
+            + ", ".join(f"{_PREFIX}{field}" for field in sorted(fields))
+        )
 
 
 def _anchored(settings: Settings, folder: Path) -> Settings:

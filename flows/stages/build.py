@@ -45,7 +45,7 @@ def build_candidate(run: Run, days: Days, reporter: Reporter) -> Candidate | Non
         log.info("nothing new", published=None if pointer is None else pointer.run_id)
         return None
     path = builds.workplace(run.run_id, "candidate.duckdb")
-    previous = publication.local_build(run.settings.cache)
+    previous = publication.verified_build(run.settings.cache)
     days_changed = changed.filter(pl.col("date").is_not_null())
     with (
         reporter.steps("build", days_changed.height + len(tables)) as advance,

@@ -21,7 +21,13 @@ from typing import TypeVar
 
 import polars as pl
 
-from flows.storage.object_store import ObjectInfo, ObjectNotFound, ObjectStore, PreconditionFailed
+from flows.storage.object_store import (
+    LakeDamaged,
+    ObjectInfo,
+    ObjectNotFound,
+    ObjectStore,
+    PreconditionFailed,
+)
 
 SEGMENTS_BEFORE_COMPACTION = 64
 RECORDED_BY = "recorded_by"
@@ -40,8 +46,8 @@ _cache: dict[tuple[str, str, str], pl.DataFrame] = {}
 _cache_guard = threading.Lock()
 
 
-class LedgerDamaged(RuntimeError):
-    """A segment is missing, or something else lies among the segments."""
+class LedgerDamaged(LakeDamaged):
+    """A segment is missing or unreadable, or something else lies among the segments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +208,14 @@ class Ledger:
                     del _cache[key]
 
     def _load(self, key: tuple[str, str, str]) -> pl.DataFrame:
-        return pl.read_parquet(io.BytesIO(self._store.get(key[1])))
+        content = self._store.get(key[1])
+        try:
+            return pl.read_parquet(io.BytesIO(content))
+        except pl.exceptions.PolarsError as error:
+            raise LedgerDamaged(
+                f"{self._store.url(key[1])} is no longer what was written ({error}); "
+                "bring it back from a copy of the lake"
+            ) from error
 
     def _put(self, name: str, segment_id: str, rows: pl.DataFrame) -> None:
         buffer = io.BytesIO()

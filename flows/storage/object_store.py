@@ -30,6 +30,10 @@ class StoreUnavailable(OSError):
     """The store cannot be reached, does not exist, or refuses: says nothing about the object."""
 
 
+class LakeDamaged(StoreUnavailable):
+    """What the lake holds is gone or is not what was written; asking again will not help."""
+
+
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
     """One object as the store describes it.

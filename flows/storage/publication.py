@@ -20,7 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from flows.storage.local_store import LocalStore, replace_link
-from flows.storage.object_store import RESERVED, ObjectNotFound, ObjectStore, PreconditionFailed
+from flows.storage.object_store import (
+    RESERVED,
+    LakeDamaged,
+    ObjectNotFound,
+    ObjectStore,
+    PreconditionFailed,
+)
 
 POINTER_KEY = "published/current.json"
 LINK_KEY = "published/perpmill.duckdb"
@@ -29,14 +35,15 @@ HISTORY = "published/history/"
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _ATTEMPTS = 5
+_REMEDY = "bring it back from a copy of the lake, or go back to an older one: perpmill rollback"
 
 
 class NoSuchBuild(LookupError):
     """The build to publish or to go back to is not there, or was never published."""
 
 
-class BuildCorrupt(RuntimeError):
-    """A build's bytes are not those that were published."""
+class BuildCorrupt(LakeDamaged):
+    """A build's bytes are not those that were published, or are gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +177,27 @@ class Publication:
                 if attempt + 1 == _ATTEMPTS or self.current() == pointer:
                     raise
         raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def verified_build(self, cache: Path) -> Path | None:
+        """`local_build`, its bytes held to the published hash: what the next build starts from.
+
+        A tool that opens the published file for writing changes it in place, and every build
+        after it would inherit that. Raises BuildCorrupt, also where the build is gone.
+        """
+        pointer = self.current()
+        try:
+            path = self.local_build(cache)
+        except ObjectNotFound as error:
+            raise BuildCorrupt(f"{error}; {_REMEDY}") from error
+        if path is not None and pointer is not None:
+            with path.open("rb") as stream:
+                found = hashlib.file_digest(stream, "sha256").hexdigest()
+            if found != pointer.sha256:
+                raise BuildCorrupt(
+                    f"{self._store.url(pointer.build)} was altered after it was published (its "
+                    f"SHA-256 is {found[:12]}…, published was {pointer.sha256[:12]}…); {_REMEDY}"
+                )
+        return path
 
     def _path_of(self, pointer: Pointer, cache: Path) -> Path:
         if isinstance(self._store, LocalStore):

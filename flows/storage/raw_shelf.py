@@ -15,7 +15,7 @@ from datetime import date, datetime
 import polars as pl
 
 from flows.storage.ledger import Ledger
-from flows.storage.object_store import ObjectStore
+from flows.storage.object_store import LakeDamaged, ObjectNotFound, ObjectStore
 from transforms.payload import Facts, Payload
 from transforms.schemas.column import SourceKind
 from transforms.schemas.evidence import ChecksumVerdict
@@ -40,6 +40,13 @@ _SCHEMA: dict[str, pl.DataType] = {
     "last_date": pl.Date(),
     "labels": pl.String(),
 }
+
+
+_REMEDY = "raw files are kept for ever and never edited: bring it back from a copy of the lake"
+
+
+class RawDamaged(LakeDamaged):
+    """A raw file in the lake is gone, or is not what was taken in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,14 +178,17 @@ def history(ledger: Ledger) -> pl.DataFrame:
 
 
 def load(store: ObjectStore, row: dict[str, object]) -> Payload:
-    """The payload a ledger row describes, bytes and all."""
+    """The payload a ledger row describes, bytes and all.
+
+    Raises RawDamaged where the lake no longer has the bytes it took in.
+    """
     labels: dict[str, str] = json.loads(str(row["labels"]))
     first, last, fetched_at = row["first_date"], row["last_date"], row["fetched_at"]
     assert isinstance(fetched_at, datetime)  # noqa: S101 - the ledger's schema says so
     return Payload(
         raw_key=str(row["key"]),
         path=str(row["path"]),
-        content=store.get(str(row["key"])),
+        content=_as_taken_in(store, str(row["key"]), str(row["sha256"])),
         source=SourceKind(str(row["source"])),
         facts=Facts(
             symbol=None if row["symbol"] is None else str(row["symbol"]),
@@ -188,3 +198,18 @@ def load(store: ObjectStore, row: dict[str, object]) -> Payload:
         ),
         fetched_at=fetched_at,
     )
+
+
+def _as_taken_in(store: ObjectStore, key: str, sha256: str) -> bytes:
+    """Numbers made of other bytes than the ledger speaks of could not be traced back."""
+    try:
+        content = store.get(key)
+    except ObjectNotFound as error:
+        raise RawDamaged(f"{store.url(key)} is gone from the lake; {_REMEDY}") from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise RawDamaged(
+            f"{store.url(key)} was altered in the lake: its SHA-256 is {found[:12]}…, taken in "
+            f"was {sha256[:12]}…; {_REMEDY}"
+        )
+    return content

@@ -17,7 +17,7 @@ from flows.storage import raw_shelf
 from flows.storage.api import ApiSource
 from flows.storage.archive import Archive, open_archive
 from flows.storage.http import HttpClient
-from flows.storage.object_store import StoreUnavailable
+from flows.storage.object_store import LakeDamaged, StoreUnavailable
 
 
 def ingest(run: Run, days: Days, reporter: Reporter, *, asked: Days | None = None) -> Outcome:
@@ -34,7 +34,8 @@ def ingest(run: Run, days: Days, reporter: Reporter, *, asked: Days | None = Non
             try:
                 outcome.add(_ingest_source(run, source, days, http, reporter))
             except StoreUnavailable as error:
-                outcome.problems.append(Problem(f"{source.venue}: {error}", transient=True))
+                transient = not isinstance(error, LakeDamaged)
+                outcome.problems.append(Problem(f"{source.venue}: {error}", transient))
     for path in outcome.ignored[:20]:
         log.warning("no feed reads this file", path=path)
     log.info(

@@ -20,7 +20,11 @@ def named(patterns: Sequence[str]) -> list[str]:
 
 
 def listed_symbols(run: Run, venue_name: str, days: Days) -> list[str]:
-    """Symbols that the venue's instrument answers say were trading on some of the days."""
+    """Symbols that the venue's instrument answers say were trading on some of the days.
+
+    Of answers about one listing the newest counts: those from before a delisting was announced
+    know of no end, and would have a symbol asked for that the venue refuses, night after night.
+    """
     venue = run.venues[venue_name]
     feeds = [f.name for f in venue.feeds if "instruments" in f.datasets]
     rows = raw_shelf.current(run.ledger, venue_name).filter(pl.col("feed").is_in(feeds))
@@ -29,7 +33,12 @@ def listed_symbols(run: Run, venue_name: str, days: Days) -> list[str]:
     payloads = [raw_shelf.load(run.store, row) for row in rows.iter_rows(named=True)]
     first = datetime.combine(days.first, time(), UTC)
     after = datetime.combine(days.last + timedelta(days=1), time(), UTC)
-    live = read_instruments(venue, payloads).filter(
+    listings = (
+        read_instruments(venue, payloads)
+        .sort("observed_at", maintain_order=True)
+        .unique(["symbol", "valid_from"], keep="last", maintain_order=True)
+    )
+    live = listings.filter(
         (pl.col("valid_from").is_null() | (pl.col("valid_from") < after))
         & (pl.col("valid_to").is_null() | (pl.col("valid_to") > first))
     )
