@@ -8,10 +8,13 @@ Instrument answers end in the year or day they are of, where they say so (`-2025
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 
+import polars as pl
+
+from transforms.native import UTC_MICROS
 from transforms.payload import Facts, Payload
 from transforms.venue import Window
 
@@ -53,6 +56,21 @@ def file_time(payload: Payload) -> datetime:
             day = date.fromisoformat(stamp if len(stamp) > 4 else f"{stamp}-01-01")
             return datetime.combine(day, time(), UTC)
     return payload.fetched_at.astimezone(UTC)
+
+
+def file_times(payloads: Iterable[Payload]) -> pl.Expr:
+    """The `file_time` of each record's file, by its `raw_key`."""
+    times = {payload.raw_key: file_time(payload) for payload in payloads}
+    if not times:  # nothing to replace, and then the type would stay that of the keys
+        return pl.lit(None, UTC_MICROS)
+    return pl.col("raw_key").replace_strict(times, return_dtype=UTC_MICROS)
+
+
+def edges(window: Window) -> tuple[int, int]:
+    """The first and the last ms of the window's days."""
+    start = datetime.combine(window.first_date, time(), UTC)
+    end = datetime.combine(window.last_date, time(), UTC) + timedelta(days=1)
+    return milliseconds(start), milliseconds(end) - 1
 
 
 def spans(window: Window, length: timedelta) -> Iterator[tuple[int, int]]:

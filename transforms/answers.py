@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+from typing import Any
 
 import polars as pl
 
@@ -138,6 +139,29 @@ def rows_in(venue: str, path: str, content: bytes, rows_of: RowsOf) -> Sequence[
     if records is None:
         raise BadPayload(venue, path, "not an answer of this endpoint")
     return records
+
+
+def stamps_in(
+    venue: str,
+    path: str,
+    rows: Iterable[object],
+    where: Where,
+    read: Callable[[Any], int] = int,
+) -> list[int]:
+    """When each row of one answer was, as `read` has it of the cell that stands there.
+
+    Raises BadPayload for a row whose time cannot be read.
+    """
+    try:
+        return [read(_at(row, where)) for row in rows]
+    except (IndexError, KeyError, TypeError, ValueError) as error:
+        raise BadPayload(venue, path, "a row without its time") from error
+
+
+def _at(row: Any, where: Where) -> Any:
+    for step in where:
+        row = row[step]
+    return row
 
 
 def _loads(content: bytes) -> object:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
 
 from transforms.answer_paths import spans
-from transforms.answers import RowsOf, Where, rows_in
+from transforms.answers import RowsOf, Where, rows_in, stamps_in
 from transforms.payload import BadPayload
 from transforms.venue import Request, Window
 
@@ -55,16 +54,8 @@ class BackwardPages:
             return None
         start = int(request.params[self.first]) + self.margin
         end = int(request.params[self.last]) - self.margin
-        try:
-            oldest = min(self._stamp_of(row) for row in rows)
-        except (IndexError, KeyError, TypeError, ValueError) as error:
-            raise BadPayload(self.venue, request.path, "a row without its time") from error
+        oldest = min(stamps_in(self.venue, request.path, rows, self.stamp))
         if oldest > end:
             raise BadPayload(self.venue, request.path, "rows from after the time asked for")
         folder = request.path.rpartition("/")[0]
         return None if oldest <= start else self._page(request, folder, start, oldest - 1)
-
-    def _stamp_of(self, row: Any) -> int:
-        for step in self.stamp:
-            row = row[step]
-        return int(row)

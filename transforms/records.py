@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 
 import polars as pl
 
@@ -164,6 +165,11 @@ def word(column: str, meanings: Mapping[str, str]) -> Reading:
     """One of a closed list of the venue's words, as what we call it."""
     value = pl.col(column).replace_strict(dict(meanings), default=None, return_dtype=pl.String)
     return _reading(column, value, f"one of {', '.join(meanings)}", optional=False)
+
+
+def either(condition: pl.Expr, one: StrEnum, other: StrEnum) -> pl.Expr:
+    """`one` where the condition holds, `other` where it does not or is not known."""
+    return pl.when(condition).then(pl.lit(one.value)).otherwise(pl.lit(other.value))
 
 
 def of_path_symbol(symbol: str = "symbol") -> Fault:

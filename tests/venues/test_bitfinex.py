@@ -234,8 +234,8 @@ def test_a_full_page_of_liquidations_is_followed_from_its_last_millisecond() -> 
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ([[None] * 18], "without a time"),
-        ([["soon"] * 18], "without a time"),
+        ([[None] * 18], "without its time"),
+        ([["soon"] * 18], "without its time"),
         ([[DAY_START - 1] * 18], "outside the time asked for"),
         ([[DAY_END + 1] * 18], "outside the time asked for"),
         (["error", 10020, "key: invalid"], "10020: key: invalid"),

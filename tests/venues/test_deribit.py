@@ -205,7 +205,7 @@ def test_pages_that_cannot_go_on() -> None:
     end = MIDNIGHT + 24 * HOUR - 1
     assert next_page(request, page([trade(1, end)], has_more=True)) is None
     for content, words in {
-        page([{"trade_id": "1"}], has_more=True): "without a timestamp",
+        page([{"trade_id": "1"}], has_more=True): "without its time",
         page([trade(1, MIDNIGHT - 1)], has_more=True): "before the time asked for",
         b'{"result":[]}': "not an answer",
         b'{"error":{"code":10028,"message":"too_many_requests"}}': "10028: too_many_requests",

@@ -158,7 +158,7 @@ def test_pages_that_cannot_be_followed() -> None:
         bad.replace(b'"soon"', b"null"),
         bad.replace(b"soon", b"2025-12-08T01:00"),
     ):
-        with pytest.raises(BadPayload, match="without an effectiveAt"):
+        with pytest.raises(BadPayload, match="without its time"):
             next_page(asked(), content)
     with pytest.raises(BadPayload, match="no such market"):
         next_page(asked(), b'{"errors":[{"msg":"no such market"}]}')

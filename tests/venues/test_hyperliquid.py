@@ -180,7 +180,7 @@ def test_a_full_page_of_funding_goes_on_behind_it() -> None:
     assert next_page(request, _settled(*range(end - FUNDING_PAGE + 1, end + 1))) is None
     for content, words in {
         _settled(*range(FUNDING_PAGE)): "before the time asked for",
-        json.dumps([{}] * FUNDING_PAGE).encode(): "without a time",
+        json.dumps([{}] * FUNDING_PAGE).encode(): "without its time",
         b"null": "not an answer",
     }.items():
         with pytest.raises(BadPayload, match=words):

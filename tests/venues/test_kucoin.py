@@ -161,10 +161,10 @@ def test_pages_go_back_until_no_settlement_can_be_missing() -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (page("soon"), "without a timepoint"),
+        (page("soon"), "without its time"),
         (page(DAY_START - 1), "outside the time asked for"),
         (page(DAY_END + 1), "outside the time asked for"),
-        (b'{"code":"200000","data":[7]}', "without a timepoint"),
+        (b'{"code":"200000","data":[7]}', "without its time"),
         (b'{"code":"400100","msg":"no"}', "400100: no"),
         (b'{"data":{}}', "not an answer"),
     ],

@@ -104,7 +104,7 @@ def test_a_page_claims_no_days() -> None:
 
 
 def test_pages_that_cannot_be_followed() -> None:
-    with pytest.raises(BadPayload, match="without a settleTime"):
+    with pytest.raises(BadPayload, match="without its time"):
         next_page(asked(), page(*["soon"] * FUNDING_PAGE))
     with pytest.raises(BadPayload, match="1001: no"):
         next_page(asked(), b'{"success":false,"code":1001,"message":"no"}')

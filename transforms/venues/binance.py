@@ -20,21 +20,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 
 import polars as pl
 
-from transforms.answers import RefusedError, RowsOf, read_json, rows_in
-from transforms.endpoints import Asker, Parser, asked, dumped
+from transforms.answer_paths import DATED, NAMED, SUFFIX, edges, file_times, milliseconds
+from transforms.answers import RefusedError, RowsOf, read_json, rows_in, stamps_in
+from transforms.endpoints import Asker, Parser, asked, dumped, perpetuals
 from transforms.native import Unit
 from transforms.payload import NOTES_SCHEMA, BadPayload, Facts, Parsed, Payload
 from transforms.records import (
     Fault,
     Records,
     assemble,
+    either,
     epoch,
     exact_rate,
     number,
@@ -53,6 +54,7 @@ from transforms.schemas.column import (
     Side,
     SourceKind,
 )
+from transforms.settlements import settlements
 from transforms.tabular import Layout, read_csv
 from transforms.venue import Feed, Instrument, RateLimit, Regime, Request, Venue, Window
 
@@ -235,23 +237,14 @@ def _native_unit() -> pl.Expr:
 
 def parse_funding_csv(payloads: Sequence[Payload]) -> Parsed:
     records = read_csv(NAME, payloads, _FUNDING_CSV).with_facts(payloads)
-    settled = sift(
+    settled = settlements(
         records,
-        "funding_rates",
-        {
-            "symbol": text("path_symbol"),
-            "settled_at_original": epoch("calc_time"),
-            "funding_rate": exact_rate("last_funding_rate"),
-            "interval_hours_declared": number("funding_interval_hours", optional=True, minimum=0),
-        },
-        at="settled_at_original",
-        checks=[within_path_days("settled_at_original")],
+        epoch("calc_time"),
+        exact_rate("last_funding_rate"),
+        symbol="path_symbol",
+        interval_hours_declared=number("funding_interval_hours", optional=True, minimum=0),
     )
-    return assemble(records, [settled.derive(_settled_at(), _non_zero("interval_hours_declared"))])
-
-
-def _settled_at() -> pl.Expr:
-    return pl.col("settled_at_original").dt.round("1m").alias("settled_at")
+    return assemble(records, [settled.derive(_non_zero("interval_hours_declared"))])
 
 
 def parse_metrics_csv(payloads: Sequence[Payload]) -> Parsed:
@@ -473,20 +466,15 @@ def _minutes(column: str) -> pl.Expr:
 
 # ---- Paths of answers and recordings ------------------------------------------------------------
 
-_SUFFIX = r"\.jsonl?(?:\.gz|\.zst)?"
-_NAME_OR_WINDOW = rf"(?P<name>[^/]+?)(?:/(?P<start>\d{{13}})-(?P<end>\d{{13}}))?{_SUFFIX}"
 _PERIOD = rf"(?P<period>{'|'.join(PERIOD_MINUTES)})"
 
 _ANSWER_PATHS = {
-    "fundingRate": rf"(?:api-)?[fd]api(?:-v\d+)?-fundingRate/{_NAME_OR_WINDOW}",
-    "forceOrder": rf"ws-forceOrder/.+{_SUFFIX}",
-    "exchangeInfo": (
-        rf"(?:(?:api-)?[fd]api(?:-v\d+)?-exchangeInfo/|instruments)[^/]*?"
-        rf"(?:(?<=[/-])(?P<dated>20\d\d(?:-\d\d-\d\d)?))?{_SUFFIX}"
-    ),
+    "fundingRate": rf"(?:api-)?[fd]api(?:-v\d+)?-fundingRate/{NAMED}",
+    "forceOrder": rf"ws-forceOrder/.+{SUFFIX}",
+    "exchangeInfo": rf"(?:(?:api-)?[fd]api(?:-v\d+)?-exchangeInfo/|instruments){DATED}",
 }
 _ANSWER_PATHS |= {
-    endpoint: rf"(?:api-)?futures-data-{endpoint}/{_PERIOD}/{_NAME_OR_WINDOW}"
+    endpoint: rf"(?:api-)?futures-data-{endpoint}/{_PERIOD}/{NAMED}"
     for endpoint in (
         "openInterestHist",
         "topLongShortAccountRatio",
@@ -518,10 +506,6 @@ def _start_label(endpoint: str, period: str | None) -> timedelta:
 
 def _instant(milliseconds: str) -> datetime:
     return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)
-
-
-def _milliseconds(instant: datetime) -> int:
-    return int(instant.timestamp() * 1000)
 
 
 def _symbol_of(name: str | None) -> str | None:
@@ -589,19 +573,13 @@ def _read(payloads: Sequence[Payload], columns: Sequence[str], rows_of: RowsOf) 
 def parse_funding_answers(payloads: Sequence[Payload]) -> Parsed:
     """markPrice is empty in old rows and absent in some recordings."""
     records = _read(payloads, ("fundingTime", "fundingRate", "markPrice"), _list_rows)
-    settled = sift(
+    settled = settlements(
         records,
-        "funding_rates",
-        {
-            "symbol": text("symbol"),
-            "settled_at_original": epoch("fundingTime"),
-            "funding_rate": exact_rate("fundingRate"),
-            "mark_price": number("markPrice", optional=True, minimum=0),
-        },
-        at="settled_at_original",
-        checks=[of_path_symbol(), within_path_days("settled_at_original")],
+        epoch("fundingTime"),
+        exact_rate("fundingRate"),
+        mark_price=number("markPrice", optional=True, minimum=0),
     )
-    return assemble(records, [settled.derive(_settled_at(), _non_zero("mark_price"))])
+    return assemble(records, [settled.derive(_non_zero("mark_price"))])
 
 
 def parse_interest_answers(payloads: Sequence[Payload]) -> Parsed:
@@ -709,7 +687,6 @@ def parse_exchange_info(payloads: Sequence[Payload]) -> Parsed:
     records = read_json(NAME, payloads, columns, _listed_instruments)
     no_date = pl.col("onboardDate", "deliveryDate").replace(NO_DATE, None)
     records = replace(records, frame=records.frame.with_columns(no_date))
-    file_times = {p.raw_key: _file_time(p) for p in payloads}
     listed = sift(
         records,
         "instruments",
@@ -727,31 +704,17 @@ def parse_exchange_info(payloads: Sequence[Payload]) -> Parsed:
     )
     inverse = pl.col("size").is_not_null()
     dated = pl.col("symbol").str.contains(r"_\d{6}$")
-    file_time = pl.col("raw_key").replace_strict(file_times, return_dtype=pl.Datetime("us", "UTC"))
     return assemble(
         records,
         [
             listed.derive(
-                observed_at=pl.coalesce("served_at", file_time),
-                margin_type=pl.when(inverse)
-                .then(pl.lit(Margin.INVERSE.value))
-                .otherwise(pl.lit(Margin.LINEAR.value)),
-                contract_kind=pl.when(dated)
-                .then(pl.lit(ContractKind.DATED.value))
-                .otherwise(pl.lit(ContractKind.PERPETUAL.value)),
+                observed_at=pl.coalesce("served_at", file_times(payloads)),
+                margin_type=either(inverse, Margin.INVERSE, Margin.LINEAR),
+                contract_kind=either(dated, ContractKind.DATED, ContractKind.PERPETUAL),
                 contract_size=pl.col("size").fill_null(1.0),
             )
         ],
     )
-
-
-def _file_time(payload: Payload) -> datetime:
-    stamp = payload.facts.labels.get("dated")
-    if stamp is not None:
-        with suppress(ValueError):  # digits of a name that are no date
-            day = date.fromisoformat(stamp if len(stamp) > 4 else f"{stamp}-01-01")
-            return datetime.combine(day, time(), UTC)
-    return payload.fetched_at.astimezone(UTC)
 
 
 # ---- Questions to the API -----------------------------------------------------------------------
@@ -759,19 +722,14 @@ def _file_time(payload: Payload) -> datetime:
 
 def _ask_funding(window: Window) -> Iterator[Request]:
     """Ascending from startTime; `_next_funding` goes on behind the last settlement of a page."""
-    start = datetime.combine(window.first_date, time(), UTC)
-    end = datetime.combine(window.last_date, time(), UTC) + DAY
-    for symbol in window.symbols:
-        known = instrument(symbol)
-        if known is not None and known.contract_kind is ContractKind.PERPETUAL:
-            host = "dapi" if known.margin_type is Margin.INVERSE else "fapi"
-            yield _page(
-                Request(host, f"/{host}/v1/fundingRate", {"symbol": symbol}, "", "funding"),
-                f"{host}-v1-fundingRate/{symbol}",
-                FUNDING_PAGE,
-                _milliseconds(start),
-                _milliseconds(end) - 1,
-            )
+    for known in perpetuals(instrument, window):
+        host = "dapi" if known.margin_type is Margin.INVERSE else "fapi"
+        yield _page(
+            Request(host, f"/{host}/v1/fundingRate", {"symbol": known.symbol}, "", "funding"),
+            f"{host}-v1-fundingRate/{known.symbol}",
+            FUNDING_PAGE,
+            *edges(window),
+        )
 
 
 def _page(request: Request, folder: str, limit: int, start: int, end: int) -> Request:
@@ -786,10 +744,7 @@ def _next_funding(request: Request, content: bytes) -> Request | None:
     if len(rows) < FUNDING_PAGE:
         return None
     start, end = int(request.params["startTime"]), int(request.params["endTime"])
-    try:
-        last = max(int(row["fundingTime"]) for row in rows)  # type: ignore[index]  # as served
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadPayload(NAME, request.path, "a row without a fundingTime") from error
+    last = max(stamps_in(NAME, request.path, rows, ("fundingTime",)))
     if last < start:
         raise BadPayload(NAME, request.path, "settlements from before the time asked for")
     folder = request.path.rpartition("/")[0]
@@ -821,8 +776,8 @@ def _ask_samples(endpoint: str, window: Window) -> Iterator[Request]:
                     Request(host, f"/futures/data/{endpoint}", params, "", "futures-data"),
                     f"futures-data-{endpoint}/{period}/{name}",
                     SAMPLES_PAGE,
-                    _milliseconds(start - late),
-                    _milliseconds(start + DAY - late) - 1,
+                    milliseconds(start - late),
+                    milliseconds(start + DAY - late) - 1,
                 )
 
 

@@ -30,7 +30,7 @@ from functools import partial
 import polars as pl
 
 from transforms.answer_paths import DATED, NAMED, SUFFIX, answer_facts, milliseconds, spans
-from transforms.answers import RefusedError, Where, read_json, rows_in
+from transforms.answers import RefusedError, Where, read_json, rows_in, stamps_in
 from transforms.endpoints import answers_at, asked, dumped
 from transforms.native import Unit
 from transforms.payload import NOTES_SCHEMA, BadPayload, Facts, Parsed, Payload
@@ -381,10 +381,7 @@ def _next_liquidations(request: Request, content: bytes) -> Request | None:
 def _stamps(request: Request, rows: Sequence[object], cell: int) -> list[int]:
     """Raises BadPayload unless every row has a time of those asked for."""
     start, end = int(request.params["start"]), int(request.params["end"])
-    try:
-        stamps = [int(row[cell]) for row in rows]  # type: ignore[index]  # as served
-    except (IndexError, KeyError, TypeError, ValueError) as error:
-        raise BadPayload(NAME, request.path, "a row without a time") from error
+    stamps = stamps_in(NAME, request.path, rows, (cell,))
     if stamps and not start <= min(stamps) <= max(stamps) <= end:
         raise BadPayload(NAME, request.path, "rows from outside the time asked for")
     return stamps

@@ -22,27 +22,21 @@ import re
 from calendar import monthrange
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
 import polars as pl
 
-from transforms.answer_paths import (
-    DATED,
-    NAMED,
-    SUFFIX,
-    file_time,
-    milliseconds,
-    spans,
-)
-from transforms.answers import RefusedError, RowsOf, Where, read_json, rows_in
+from transforms.answer_paths import DATED, NAMED, SUFFIX, edges, file_times, spans
+from transforms.answers import RefusedError, RowsOf, Where, read_json, rows_in, stamps_in
 from transforms.endpoints import PathFacts, answers_at, asked, dumped, perpetuals
-from transforms.native import UTC_MICROS, Unit
-from transforms.payload import BadPayload, Parsed, Payload
+from transforms.native import Unit
+from transforms.payload import Parsed, Payload
 from transforms.records import (
     Fault,
     Records,
     assemble,
+    either,
     epoch,
     exact_rate,
     number,
@@ -59,6 +53,7 @@ from transforms.schemas.column import (
     PriceSource,
     Side,
 )
+from transforms.settlements import settlements
 from transforms.venue import Feed, Instrument, RateLimit, Regime, Request, Venue, Window
 
 NAME = "bitget"
@@ -203,19 +198,12 @@ def parse_funding(payloads: Sequence[Payload]) -> Parsed:
     }
     records = _read(payloads, columns, partial(_rows, ("resultList",)))
     stamp = pl.coalesce("v2", "v3", "v1").alias("fundingTime")
-    settled = sift(
+    settled = settlements(
         replace(records, frame=records.frame.with_columns(stamp)),
-        "funding_rates",
-        {
-            "symbol": text("symbol"),
-            "settled_at_original": epoch("fundingTime"),
-            "funding_rate": exact_rate("rate"),
-        },
-        at="settled_at_original",
-        checks=[of_path_symbol()],
+        epoch("fundingTime"),
+        exact_rate("rate"),
     )
-    rounded = pl.col("settled_at_original").dt.round("1m")
-    return assemble(records, [settled.derive(settled_at=rounded)])
+    return assemble(records, [settled])
 
 
 def _snapshots(records: Records) -> Parsed:
@@ -371,22 +359,14 @@ def parse_contracts(payloads: Sequence[Payload]) -> Parsed:
     )
     inverse = pl.col("symbol").str.contains(_IS_INVERSE)
     dated = pl.col("symbol").str.contains(rf"{_ENDS}$")
-    file_times = {p.raw_key: file_time(p) for p in payloads}
     return assemble(
         records,
         [
             listed.derive(
-                observed_at=pl.coalesce(
-                    "served_at",
-                    pl.col("raw_key").replace_strict(file_times, return_dtype=UTC_MICROS),
-                ),
+                observed_at=pl.coalesce("served_at", file_times(payloads)),
                 settle_asset=pl.when(inverse).then("base_asset").otherwise("quote_asset"),
-                margin_type=pl.when(inverse)
-                .then(pl.lit(Margin.INVERSE.value))
-                .otherwise(pl.lit(Margin.LINEAR.value)),
-                contract_kind=pl.when(dated)
-                .then(pl.lit(ContractKind.DATED.value))
-                .otherwise(pl.lit(ContractKind.PERPETUAL.value)),
+                margin_type=either(inverse, Margin.INVERSE, Margin.LINEAR),
+                contract_kind=either(dated, ContractKind.DATED, ContractKind.PERPETUAL),
                 contract_size=pl.lit(1.0),
                 valid_to=pl.coalesce("delivered", "off"),
             )
@@ -406,8 +386,7 @@ def _perpetuals(window: Window) -> Iterator[tuple[str, str]]:
 def _ask_funding(window: Window) -> Iterator[Request]:
     """Pages are counted from the newest settlement: the first one holds whatever is newest, so
     its path claims no days. `_next_funding` goes on until it has seen the window."""
-    start = milliseconds(datetime.combine(window.first_date, time(), UTC))
-    end = milliseconds(datetime.combine(window.last_date + timedelta(days=1), time(), UTC)) - 1
+    start, end = edges(window)
     for symbol, product in _perpetuals(window):
         params: dict[str, str | int] = {"symbol": symbol, "productType": product}
         yield Request(
@@ -426,10 +405,8 @@ def _next_funding(request: Request, content: bytes) -> Request | None:
         return None
     window = request.path.rpartition("/")[2].removesuffix(".json")
     start, end, page = window.split("-")
-    try:
-        oldest = min(int(row["row"]["fundingTime"]) for row in rows)  # type: ignore[index]  # as served
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadPayload(NAME, request.path, "a row without its time") from error
+    stamps = stamps_in(NAME, request.path, rows, ("row", "fundingTime"))
+    oldest = min(stamps)
     if oldest <= int(start):
         return None
     following = int(page) + 1

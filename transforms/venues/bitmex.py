@@ -31,28 +31,28 @@ from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
-from transforms.answer_paths import DATED, NAMED, SUFFIX, file_time
+from transforms.answer_paths import DATED, NAMED, SUFFIX, file_times
 from transforms.answers import RefusedError, RowsOf, read_json
 from transforms.endpoints import answers_at, dumped
 from transforms.fills import NOTHING_FILLED, accumulated
-from transforms.native import UTC_MICROS, Unit
+from transforms.native import Unit
 from transforms.payload import Parsed, Payload
 from transforms.records import (
     Fault,
     Reading,
     Records,
     assemble,
+    either,
     epoch,
     exact_rate,
     iso_utc,
     number,
-    of_path_symbol,
     sift,
     text,
-    within_path_days,
     word,
 )
 from transforms.schemas.column import ContractKind, Margin, Side
+from transforms.settlements import settlements
 from transforms.venue import Instrument, Venue
 
 NAME = "bitmex"
@@ -199,20 +199,13 @@ def _interval_hours(column: str) -> Reading:
 
 def parse_funding(payloads: Sequence[Payload]) -> Parsed:
     records = _read(payloads, "symbol timestamp fundingRate fundingInterval", _funding_rows)
-    settled = sift(
+    settled = settlements(
         records,
-        "funding_rates",
-        {
-            "symbol": text("symbol"),
-            "settled_at_original": iso_utc("timestamp"),
-            "funding_rate": exact_rate("fundingRate"),
-            "interval_hours_declared": _interval_hours("fundingInterval"),
-        },
-        at="settled_at_original",
-        checks=[of_path_symbol(), within_path_days("settled_at_original")],
+        iso_utc("timestamp"),
+        exact_rate("fundingRate"),
+        interval_hours_declared=_interval_hours("fundingInterval"),
     )
-    rounded = pl.col("settled_at_original").dt.round("1m")
-    return assemble(records, [settled.derive(settled_at=rounded)])
+    return assemble(records, [settled])
 
 
 _INVERSE = pl.col("inverse") == "true"
@@ -291,7 +284,6 @@ def parse_instruments(payloads: Sequence[Payload]) -> Parsed:
     )
     still_holds = pl.col("served") - pl.col("at") <= timedelta(hours=1)
     moment = pl.when(still_holds).then("served").otherwise("at")
-    of_file = {payload.raw_key: file_time(payload) for payload in payloads}
     margin = (
         pl.when(_INVERSE)
         .then(pl.lit(Margin.INVERSE.value))
@@ -305,13 +297,9 @@ def parse_instruments(payloads: Sequence[Payload]) -> Parsed:
         records,
         [
             listed.derive(
-                observed_at=pl.coalesce(
-                    moment, pl.col("raw_key").replace_strict(of_file, return_dtype=UTC_MICROS)
-                ),
+                observed_at=pl.coalesce(moment, file_times(payloads)),
                 margin_type=margin,
-                contract_kind=pl.when(perpetual)
-                .then(pl.lit(ContractKind.PERPETUAL.value))
-                .otherwise(pl.lit(ContractKind.DATED.value)),
+                contract_kind=either(perpetual, ContractKind.PERPETUAL, ContractKind.DATED),
                 contract_size=_SIZE,
             ),
             samples.derive(

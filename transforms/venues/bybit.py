@@ -27,11 +27,11 @@ from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
-from transforms.answer_paths import DATED, NAMED, file_time
+from transforms.answer_paths import DATED, NAMED, file_times
 from transforms.answers import RefusedError, Where, read_json, rows_in
 from transforms.backward_pages import BackwardPages
 from transforms.endpoints import Asker, Parser, answers_at, asked, dumped
-from transforms.native import UTC_MICROS, Unit
+from transforms.native import Unit
 from transforms.payload import Parsed, Payload
 from transforms.records import (
     Fault,
@@ -53,6 +53,7 @@ from transforms.schemas.column import (
     PriceSource,
     Side,
 )
+from transforms.settlements import settlements
 from transforms.venue import Feed, Instrument, Pager, RateLimit, Regime, Request, Venue, Window
 
 NAME = "bybit"
@@ -196,19 +197,8 @@ def _minutes(column: str, lengths: dict[str, int]) -> pl.Expr:
 
 def parse_funding(payloads: Sequence[Payload]) -> Parsed:
     records = _read(payloads, ("fundingRate", "fundingRateTimestamp"))
-    settled = sift(
-        records,
-        "funding_rates",
-        {
-            "symbol": text("symbol"),
-            "settled_at_original": epoch("fundingRateTimestamp"),
-            "funding_rate": exact_rate("fundingRate"),
-        },
-        at="settled_at_original",
-        checks=[of_path_symbol(), within_path_days("settled_at_original")],
-    )
-    rounded = pl.col("settled_at_original").dt.round("1m")
-    return assemble(records, [settled.derive(settled_at=rounded)])
+    settled = settlements(records, epoch("fundingRateTimestamp"), exact_rate("fundingRate"))
+    return assemble(records, [settled])
 
 
 _NO_INTEREST = Fault(
@@ -429,7 +419,6 @@ def parse_instruments(payloads: Sequence[Payload]) -> Parsed:
             )
         ],
     )
-    file_times = {p.raw_key: file_time(p) for p in payloads}
     named = pl.col("contract_type")
     margins = {name: margin.value for name, (margin, _) in CONTRACT_TYPES.items()}
     kinds = {name: kind.value for name, (_, kind) in CONTRACT_TYPES.items()}
@@ -437,10 +426,7 @@ def parse_instruments(payloads: Sequence[Payload]) -> Parsed:
         records,
         [
             listed.derive(
-                observed_at=pl.coalesce(
-                    "served_at",
-                    pl.col("raw_key").replace_strict(file_times, return_dtype=UTC_MICROS),
-                ),
+                observed_at=pl.coalesce("served_at", file_times(payloads)),
                 margin_type=named.replace_strict(margins, default=None, return_dtype=pl.String),
                 contract_kind=named.replace_strict(kinds, default=None, return_dtype=pl.String),
                 contract_size=pl.lit(1.0),

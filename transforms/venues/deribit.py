@@ -28,15 +28,16 @@ from functools import partial
 
 import polars as pl
 
-from transforms.answer_paths import DATED, NAMED, file_time, milliseconds, spans
-from transforms.answers import RefusedError, RowsOf, read_json, rows_in
+from transforms.answer_paths import DATED, NAMED, file_times, milliseconds, spans
+from transforms.answers import RefusedError, RowsOf, read_json, rows_in, stamps_in
 from transforms.endpoints import answers_at, asked, dumped, perpetuals
 from transforms.fills import NOTHING_FILLED, accumulated
-from transforms.native import UTC_MICROS, Unit
+from transforms.native import Unit
 from transforms.payload import BadPayload, Parsed, Payload
 from transforms.records import (
     Records,
     assemble,
+    either,
     epoch,
     exact_rate,
     number,
@@ -47,6 +48,7 @@ from transforms.records import (
     word,
 )
 from transforms.schemas.column import ContractKind, Margin, Side
+from transforms.settlements import settlements
 from transforms.venue import Feed, Instrument, RateLimit, Request, Venue, Window
 
 NAME = "deribit"
@@ -209,21 +211,8 @@ def _read(payloads: Sequence[Payload], fields: str, rows_of: RowsOf) -> Records:
 def parse_funding(payloads: Sequence[Payload]) -> Parsed:
     """Rows do not name their instrument: without the path's, they are of none."""
     records = _read(payloads, "timestamp interest_1h", _rows)
-    hours = sift(
-        records,
-        "funding_rates",
-        {
-            "symbol": text("symbol"),
-            "settled_at_original": epoch("timestamp"),
-            "funding_rate": exact_rate("interest_1h"),
-        },
-        at="settled_at_original",
-        checks=[of_path_symbol(), within_path_days("settled_at_original")],
-    )
-    rounded = pl.col("settled_at_original").dt.round("1m")
-    return assemble(
-        records, [hours.derive(settled_at=rounded, interval_hours_declared=pl.lit(1.0))]
-    )
+    hours = settlements(records, epoch("timestamp"), exact_rate("interest_1h"))
+    return assemble(records, [hours.derive(interval_hours_declared=pl.lit(1.0))])
 
 
 def parse_book_summary(payloads: Sequence[Payload]) -> Parsed:
@@ -308,23 +297,18 @@ def parse_instruments(payloads: Sequence[Payload]) -> Parsed:
     )
     by_name = pl.col("symbol").str.contains(_IS_LINEAR)
     linear = pl.coalesce(pl.col("type") == "linear", by_name)
-    of_file = {payload.raw_key: file_time(payload) for payload in payloads}
     return assemble(
         records,
         [
             listed.derive(
-                observed_at=pl.coalesce(
-                    "served", pl.col("raw_key").replace_strict(of_file, return_dtype=UTC_MICROS)
-                ),
+                observed_at=pl.coalesce("served", file_times(payloads)),
                 settle_asset=pl.coalesce(
                     "paid_in", pl.when(linear).then("quote_asset").otherwise("base_asset")
                 ),
-                margin_type=pl.when(linear)
-                .then(pl.lit(Margin.LINEAR.value))
-                .otherwise(pl.lit(Margin.INVERSE.value)),
-                contract_kind=pl.when(pl.col("period") == "perpetual")
-                .then(pl.lit(ContractKind.PERPETUAL.value))
-                .otherwise(pl.lit(ContractKind.DATED.value)),
+                margin_type=either(linear, Margin.LINEAR, Margin.INVERSE),
+                contract_kind=either(
+                    pl.col("period") == "perpetual", ContractKind.PERPETUAL, ContractKind.DATED
+                ),
             )
         ],
     )
@@ -401,10 +385,8 @@ def _next_trades(request: Request, content: bytes) -> Request | None:
     if not trades:
         return None
     start, end = (int(request.params[name]) for name in ("start_timestamp", "end_timestamp"))
-    try:
-        first, last = min(map(_stamp, trades)), max(map(_stamp, trades))
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadPayload(NAME, request.path, "a trade without a timestamp") from error
+    stamps = stamps_in(NAME, request.path, trades, ("timestamp",))
+    first, last = min(stamps), max(stamps)
     if first < start:
         raise BadPayload(NAME, request.path, "trades from before the time asked for")
     following = last + 1 if first == last else last

@@ -26,15 +26,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
-from transforms.answer_paths import DATED, NAMED, SUFFIX, answer_facts, file_time, milliseconds
-from transforms.answers import RefusedError, read_json, rows_in
+from transforms.answer_paths import (
+    DATED,
+    NAMED,
+    SUFFIX,
+    answer_facts,
+    edges,
+    file_times,
+    milliseconds,
+)
+from transforms.answers import RefusedError, read_json, rows_in, stamps_in
 from transforms.endpoints import answers_at, asked, dumped
 from transforms.fills import NOTHING_FILLED, accumulated
-from transforms.native import UTC_MICROS, Unit
+from transforms.native import Unit
 from transforms.payload import BadPayload, Facts, Parsed, Payload
 from transforms.records import (
     Fault,
@@ -51,6 +59,7 @@ from transforms.records import (
     word,
 )
 from transforms.schemas.column import ContractKind, Margin, Side
+from transforms.settlements import settlements
 from transforms.venue import Feed, Instrument, RateLimit, Request, Venue, Window
 
 NAME = "dydx"
@@ -212,24 +221,18 @@ def parse_funding(payloads: Sequence[Payload]) -> Parsed:
     fields = ("market", "ticker", "rate", "price", "effectiveAt")
     records = read_json(NAME, payloads, {name: (name,) for name in fields}, _settlements)
     records = _told_symbol(records.with_facts(payloads), "ticker", "market")
-    settled = sift(
+    settled = settlements(
         records,
-        "funding_rates",
-        {
-            "symbol": text("symbol"),
-            "settled_at_original": iso_utc("effectiveAt"),
-            "funding_rate": exact_rate("rate"),
-            "price": number("price", optional=True, minimum=0),
-            "v3": Reading(pl.col("market").is_not_null(), ()),
-        },
-        at="settled_at_original",
-        checks=[of_path_symbol(), _past_v3("settled_at_original")],
+        iso_utc("effectiveAt"),
+        exact_rate("rate"),
+        checks=[_past_v3("settled_at_original")],
+        price=number("price", optional=True, minimum=0),
+        v3=Reading(pl.col("market").is_not_null(), ()),
     )
     return assemble(
         records,
         [
             settled.derive(
-                settled_at=pl.col("settled_at_original").dt.round("1m"),
                 interval_hours_declared=pl.lit(1.0),
                 mark_price=pl.when(pl.col("price") > 0).then("price"),
             )
@@ -287,14 +290,10 @@ def parse_markets(payloads: Sequence[Payload]) -> Parsed:
     """Instruments, and open interest where the file tells when it was."""
     records = read_json(NAME, payloads, {name: (name,) for name in _MARKET_FIELDS}, _markets)
     records = _told_symbol(records.with_facts(payloads, "at"), "ticker", "market")
-    dated = {p.raw_key: file_time(p) for p in payloads}
-    of_file = (
-        pl.col("raw_key").replace_strict(dated, return_dtype=UTC_MICROS)
-        if dated  # else there is nothing to replace, and the type would stay that of the keys
-        else pl.lit(None, UTC_MICROS)
-    )
     hour = iso_utc("nextFundingAt", optional=True).value - HOUR
-    served = pl.coalesce(epoch("arrival_ns").value, epoch("path_at").value, hour, of_file)
+    served = pl.coalesce(
+        epoch("arrival_ns").value, epoch("path_at").value, hour, file_times(payloads)
+    )
     listed = sift(
         records,
         "instruments",
@@ -384,10 +383,9 @@ def parse_trades(payloads: Sequence[Payload]) -> Parsed:
 
 def _ask_funding(window: Window) -> Iterator[Request]:
     """Back from the end of the window."""
-    since = milliseconds(datetime.combine(window.first_date, time(), UTC))
-    end = datetime.combine(window.last_date, time(), UTC) + timedelta(days=1)
+    since, before = edges(window)
     for symbol in filter(instrument, window.symbols):
-        yield _funding(symbol, f"{window.now:%Y-%m-%d}", since, milliseconds(end) - 1)
+        yield _funding(symbol, f"{window.now:%Y-%m-%d}", since, before)
 
 
 def _funding(symbol: str, asked_on: str, since: int, before: int) -> Request:
@@ -411,11 +409,8 @@ def _next_funding(request: Request, content: bytes) -> Request | None:
     rows = rows_in(NAME, request.path, content, _settlements)
     if len(rows) < FUNDING_PAGE:
         return None
-    try:
-        told = [datetime.fromisoformat(str(row["effectiveAt"])) for row in rows]  # type: ignore[index]  # as served
-        oldest = milliseconds(min(told))
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadPayload(NAME, request.path, "a row without an effectiveAt") from error
+    stamps = stamps_in(NAME, request.path, rows, ("effectiveAt",), _iso_milliseconds)
+    oldest = min(stamps)
     _, symbol, asked_on, page = request.path.removesuffix(".json").split("/")
     since, before = int(page.split("-")[1]), int(page.split("-")[3])
     if oldest > before:
@@ -424,6 +419,10 @@ def _next_funding(request: Request, content: bytes) -> Request | None:
     if oldest - since < HOUR // timedelta(milliseconds=1):
         return None
     return _funding(symbol, asked_on, since, oldest - 1)
+
+
+def _iso_milliseconds(told: str) -> int:
+    return milliseconds(datetime.fromisoformat(told))
 
 
 def _ask_markets(window: Window) -> Iterator[Request]:

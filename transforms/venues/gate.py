@@ -31,10 +31,10 @@ from functools import partial
 
 import polars as pl
 
-from transforms.answer_paths import DATED, NAMED, SUFFIX, file_time, spans
-from transforms.answers import RefusedError, read_json, rows_in
+from transforms.answer_paths import DATED, NAMED, SUFFIX, file_times, spans
+from transforms.answers import RefusedError, read_json, rows_in, stamps_in
 from transforms.endpoints import PathFacts, answers_at, asked, dumped, perpetuals
-from transforms.native import UTC_MICROS, Unit
+from transforms.native import Unit
 from transforms.payload import BadPayload, Facts, Parsed, Payload
 from transforms.records import (
     Fault,
@@ -49,6 +49,7 @@ from transforms.records import (
     within_path_days,
 )
 from transforms.schemas.column import Completeness, ContractKind, Margin, Side, SourceKind
+from transforms.settlements import settlements
 from transforms.tabular import Layout, read_csv
 from transforms.venue import Feed, Instrument, RateLimit, Regime, Request, Venue, Window
 
@@ -150,19 +151,8 @@ def parse_funding_csv(payloads: Sequence[Payload]) -> Parsed:
 
 
 def _settlements(records: Records) -> Parsed:
-    settled = sift(
-        records,
-        "funding_rates",
-        {
-            "symbol": text("path_symbol"),
-            "settled_at_original": epoch("time"),
-            "funding_rate": exact_rate("rate"),
-        },
-        at="settled_at_original",
-        checks=[within_path_days("settled_at_original")],
-    )
-    rounded = pl.col("settled_at_original").dt.round("1m")
-    return assemble(records, [settled.derive(settled_at=rounded)])
+    settled = settlements(records, epoch("time"), exact_rate("rate"), symbol="path_symbol")
+    return assemble(records, [settled])
 
 
 # ---- Answers and messages -----------------------------------------------------------------------
@@ -413,7 +403,6 @@ def parse_contracts(payloads: Sequence[Payload]) -> Parsed:
         orient="row",
     )  # fmt: skip
     frame = records.frame.join(facts, on="name", how="left", maintain_order="left")
-    file_times = {p.raw_key: file_time(p) for p in payloads}
     listed = sift(
         replace(records, frame=frame.with_columns(times)),
         "instruments",
@@ -443,7 +432,7 @@ def parse_contracts(payloads: Sequence[Payload]) -> Parsed:
         records,
         [
             listed.derive(
-                observed_at=pl.col("raw_key").replace_strict(file_times, return_dtype=UTC_MICROS),
+                observed_at=file_times(payloads),
                 contract_size=pl.when(inverse).then(1.0).otherwise("multiplier"),
                 valid_from=pl.coalesce("launched", "created"),
                 valid_to=pl.coalesce("delisted", "expires"),
@@ -514,10 +503,7 @@ def _next_orders(request: Request, content: bytes) -> Request | None:
     rows = rows_in(NAME, request.path, content, partial(_rows_with, "size"))
     if len(rows) < ORDERS_PAGE:
         return None
-    try:
-        times = [int(row["time"]) for row in rows]  # type: ignore[index]  # as served
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadPayload(NAME, request.path, "an order without its time") from error
+    times = stamps_in(NAME, request.path, rows, ("time",))
     first, last = int(request.params["from"]), int(request.params["to"])
     edges = (first, min(times)) if times[0] >= times[-1] else (max(times), last)
     if min(times) == max(times) or edges == (first, last) or edges[0] > edges[1]:

@@ -33,7 +33,7 @@ from functools import partial
 import polars as pl
 
 from transforms.answer_paths import NAMED, SUFFIX, file_time, milliseconds, spans
-from transforms.answers import RefusedError, read_json, rows_in
+from transforms.answers import RefusedError, read_json, rows_in, stamps_in
 from transforms.endpoints import Parser, answers_at, asked, dumped
 from transforms.fills import NOTHING_FILLED, accumulated
 from transforms.native import Unit
@@ -45,7 +45,6 @@ from transforms.records import (
     exact_rate,
     iso_utc,
     number,
-    of_path_symbol,
     sift,
     text,
     within_path_days,
@@ -59,6 +58,7 @@ from transforms.schemas.column import (
     Side,
     SourceKind,
 )
+from transforms.settlements import settlements
 from transforms.tabular import Layout, read_csv
 from transforms.venue import Feed, Instrument, RateLimit, Regime, Request, Venue, Window
 
@@ -245,21 +245,8 @@ def parse_funding(payloads: Sequence[Payload]) -> Parsed:
     records = read_json(NAME, payloads, columns, _funding_rows).with_facts(payloads)
     symbol = pl.coalesce("coin", "path_symbol")
     records = replace(records, frame=records.frame.with_columns(symbol=symbol))
-    settled = sift(
-        records,
-        "funding_rates",
-        {
-            "symbol": text("symbol"),
-            "settled_at_original": epoch("time"),
-            "funding_rate": exact_rate("fundingRate"),
-        },
-        at="settled_at_original",
-        checks=[of_path_symbol(), within_path_days("settled_at_original")],
-    )
-    rounded = pl.col("settled_at_original").dt.round("1m")
-    return assemble(
-        records, [settled.derive(settled_at=rounded, interval_hours_declared=pl.lit(1.0))]
-    )
+    settled = settlements(records, epoch("time"), exact_rate("fundingRate"))
+    return assemble(records, [settled.derive(interval_hours_declared=pl.lit(1.0))])
 
 
 def _universe(answer: object) -> Sequence[object] | None:
@@ -388,10 +375,7 @@ def _next_funding(request: Request, content: bytes) -> Request | None:
     if len(rows) < FUNDING_PAGE:
         return None
     start, end = int(request.params["startTime"]), int(request.params["endTime"])
-    try:
-        last = max(int(row["time"]) for row in rows)  # type: ignore[index]  # as served
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadPayload(NAME, request.path, "a row without a time") from error
+    last = max(stamps_in(NAME, request.path, rows, ("time",)))
     if last < start:
         raise BadPayload(NAME, request.path, "settlements from before the time asked for")
     return None if last >= end else _funding_page(str(request.params["coin"]), last + 1, end)

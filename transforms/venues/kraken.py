@@ -29,8 +29,8 @@ from functools import partial
 
 import polars as pl
 
-from transforms.answer_paths import DATED, NAMED, SUFFIX, file_time, spans
-from transforms.answers import RefusedError, RowsOf, Where, read_json, rows_in
+from transforms.answer_paths import DATED, NAMED, SUFFIX, file_times, spans
+from transforms.answers import RefusedError, RowsOf, Where, read_json, rows_in, stamps_in
 from transforms.endpoints import PathFacts, answers_at, asked, dumped, perpetuals
 from transforms.fills import NOTHING_FILLED, accumulated
 from transforms.native import UTC_MICROS, Unit
@@ -39,6 +39,7 @@ from transforms.records import (
     Fault,
     Records,
     assemble,
+    either,
     epoch,
     exact_rate,
     iso_utc,
@@ -49,6 +50,7 @@ from transforms.records import (
     word,
 )
 from transforms.schemas.column import ContractKind, Margin, PriceSource, Side
+from transforms.settlements import settlements
 from transforms.venue import Feed, Instrument, RateLimit, Request, Venue, Window
 
 NAME = "kraken"
@@ -220,19 +222,10 @@ def _of_path(
 def parse_funding(payloads: Sequence[Payload]) -> Parsed:
     fields = ("timestamp", "relativeFundingRate")
     records = _of_path(payloads, {name: (name,) for name in fields}, _settlements)
-    settled = sift(
-        records,
-        "funding_rates",
-        {
-            "symbol": text("path_symbol"),
-            "settled_at_original": iso_utc("timestamp"),
-            "funding_rate": exact_rate("relativeFundingRate"),
-        },
-        at="settled_at_original",
-        checks=[within_path_days("settled_at_original")],
+    settled = settlements(
+        records, iso_utc("timestamp"), exact_rate("relativeFundingRate"), symbol="path_symbol"
     )
-    rounded = pl.col("settled_at_original").dt.round("1m")
-    return assemble(records, [settled.derive(settled_at=rounded)])
+    return assemble(records, [settled])
 
 
 def parse_open_interest(payloads: Sequence[Payload]) -> Parsed:
@@ -374,20 +367,16 @@ def parse_instruments(payloads: Sequence[Payload]) -> Parsed:
         at="served_at",
         checks=[Fault(pl.col("contract_size") <= 0, pl.lit("contractSize is not positive"))],
     )
-    file_times = {p.raw_key: file_time(p) for p in payloads}
     inverse = pl.col("margin_type") == Margin.INVERSE.value
     return assemble(
         records,
         [
             listed.derive(
-                observed_at=pl.coalesce(
-                    "served_at",
-                    pl.col("raw_key").replace_strict(file_times, return_dtype=UTC_MICROS),
-                ),
+                observed_at=pl.coalesce("served_at", file_times(payloads)),
                 settle_asset=pl.when(inverse).then("base_asset").otherwise("quote_asset"),
-                contract_kind=pl.when(pl.col("valid_to").is_null())
-                .then(pl.lit(ContractKind.PERPETUAL.value))
-                .otherwise(pl.lit(ContractKind.DATED.value)),
+                contract_kind=either(
+                    pl.col("valid_to").is_null(), ContractKind.PERPETUAL, ContractKind.DATED
+                ),
             )
         ],
     )
@@ -461,10 +450,7 @@ def _next_page(
         return None
     folder, _, window = request.path.removesuffix(".json").rpartition("/")
     start, end = (int(edge) for edge in window.split("-"))
-    try:
-        last = max(int(row[stamp]) for row in rows)  # type: ignore[index]  # as served
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadPayload(NAME, request.path, "a row without its time") from error
+    last = max(stamps_in(NAME, request.path, rows, (stamp,)))
     behind = (last if last > _MILLISECONDS_FROM else last * 1000) + step // timedelta(
         milliseconds=1
     )

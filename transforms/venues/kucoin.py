@@ -23,26 +23,25 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from transforms.answer_paths import DATED, NAMED, file_time, spans
-from transforms.answers import RefusedError, read_json, rows_in
+from transforms.answer_paths import DATED, NAMED, file_times, spans
+from transforms.answers import RefusedError, read_json, rows_in, stamps_in
 from transforms.endpoints import answers_at, asked, dumped, perpetuals
-from transforms.native import UTC_MICROS
 from transforms.payload import BadPayload, Facts, Parsed, Payload
 from transforms.records import (
     Fault,
     Reading,
     Records,
     assemble,
+    either,
     epoch,
     exact_rate,
     number,
-    of_path_symbol,
     sift,
     text,
-    within_path_days,
     word,
 )
 from transforms.schemas.column import ContractKind, Margin, SourceKind
+from transforms.settlements import settlements
 from transforms.tabular import Layout, read_csv
 from transforms.venue import Feed, Instrument, RateLimit, Request, Venue, Window
 
@@ -132,19 +131,8 @@ def parse_funding_csv(payloads: Sequence[Payload]) -> Parsed:
 
 
 def _settlements(records: Records) -> Parsed:
-    settled = sift(
-        records,
-        "funding_rates",
-        {
-            "symbol": text("symbol"),
-            "settled_at_original": epoch("timepoint"),
-            "funding_rate": exact_rate("fundingRate"),
-        },
-        at="settled_at_original",
-        checks=[of_path_symbol(), within_path_days("settled_at_original")],
-    )
-    rounded = pl.col("settled_at_original").dt.round("1m")
-    return assemble(records, [settled.derive(settled_at=rounded)])
+    settled = settlements(records, epoch("timepoint"), exact_rate("fundingRate"))
+    return assemble(records, [settled])
 
 
 # ---- Answers ------------------------------------------------------------------------------------
@@ -181,7 +169,7 @@ def parse_instruments(payloads: Sequence[Payload]) -> Parsed:
         "instruments",
         {
             "symbol": text("symbol"),
-            "observed_at": _file_times(payloads),
+            "observed_at": Reading(file_times(payloads), ()),
             "base_asset": text("baseCurrency"),
             "quote_asset": text("quoteCurrency"),
             "settle_asset": text("settleCurrency"),
@@ -205,22 +193,11 @@ def parse_instruments(payloads: Sequence[Payload]) -> Parsed:
         [
             listed.derive(
                 contract_size=pl.col("multiplier").abs(),
-                contract_kind=pl.when(pl.col("valid_to").is_null())
-                .then(pl.lit(ContractKind.PERPETUAL.value))
-                .otherwise(pl.lit(ContractKind.DATED.value)),
+                contract_kind=either(
+                    pl.col("valid_to").is_null(), ContractKind.PERPETUAL, ContractKind.DATED
+                ),
             )
         ],
-    )
-
-
-def _file_times(payloads: Sequence[Payload]) -> Reading:
-    times = {p.raw_key: file_time(p) for p in payloads}
-    # Without files there is nothing to replace, and then the type would stay that of the keys.
-    return Reading(
-        pl.col("raw_key").replace_strict(times, return_dtype=UTC_MICROS)
-        if times
-        else pl.lit(None, UTC_MICROS),
-        (),
     )
 
 
@@ -255,10 +232,7 @@ def _next_funding(request: Request, content: bytes) -> Request | None:
     start, end = int(request.params["from"]), int(request.params["to"])
     if not rows:
         return None
-    try:
-        oldest = min(int(row["timepoint"]) for row in rows)  # type: ignore[index]  # as served
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadPayload(NAME, request.path, "a row without a timepoint") from error
+    oldest = min(stamps_in(NAME, request.path, rows, ("timepoint",)))
     if not start <= oldest <= end:
         raise BadPayload(NAME, request.path, "settlements from outside the time asked for")
     if timedelta(milliseconds=oldest - start) <= LONGEST_INTERVAL:

@@ -17,27 +17,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, time
 
 import polars as pl
 
-from transforms.answer_paths import DATED, SUFFIX, file_time, milliseconds
-from transforms.answers import RefusedError, read_json, rows_in
+from transforms.answer_paths import DATED, SUFFIX, edges, file_times
+from transforms.answers import RefusedError, read_json, rows_in, stamps_in
 from transforms.endpoints import answers_at, asked, dumped
-from transforms.native import UTC_MICROS
-from transforms.payload import BadPayload, Parsed, Payload
+from transforms.payload import Parsed, Payload
 from transforms.records import (
     Fault,
     Reading,
     assemble,
+    either,
     epoch,
     exact_rate,
     number,
-    of_path_symbol,
     sift,
     text,
 )
 from transforms.schemas.column import ContractKind, Margin
+from transforms.settlements import settlements
 from transforms.venue import Feed, Instrument, RateLimit, Request, Venue, Window
 
 NAME = "mexc"
@@ -119,23 +118,16 @@ def parse_funding(payloads: Sequence[Payload]) -> Parsed:
     fields = ("symbol", "fundingRate", "settleTime", "collectCycle")
     records = read_json(NAME, payloads, {name: (name,) for name in fields}, _settlements)
     records = records.with_facts(payloads)
-    settled = sift(
+    settled = settlements(
         records,
-        "funding_rates",
-        {
-            "symbol": text("symbol"),
-            "settled_at_original": epoch("settleTime"),
-            "funding_rate": exact_rate("fundingRate"),
-            "cycle": number("collectCycle", optional=True, minimum=0),
-        },
-        at="settled_at_original",
-        checks=[of_path_symbol()],
+        epoch("settleTime"),
+        exact_rate("fundingRate"),
+        cycle=number("collectCycle", optional=True, minimum=0),
     )
     return assemble(
         records,
         [
             settled.derive(
-                settled_at=pl.col("settled_at_original").dt.round("1m"),
                 interval_hours_declared=pl.when(pl.col("cycle") > 0).then("cycle"),
             )
         ],
@@ -152,7 +144,7 @@ def parse_instruments(payloads: Sequence[Payload]) -> Parsed:
         "instruments",
         {
             "symbol": text("symbol"),
-            "observed_at": _file_times(payloads),
+            "observed_at": Reading(file_times(payloads), ()),
             "base_asset": text("baseCoin"),
             "quote_asset": text("quoteCoin"),
             "settle_asset": text("settleCoin"),
@@ -166,23 +158,10 @@ def parse_instruments(payloads: Sequence[Payload]) -> Parsed:
         records,
         [
             listed.derive(
-                margin_type=pl.when(inverse)
-                .then(pl.lit(Margin.INVERSE.value))
-                .otherwise(pl.lit(Margin.LINEAR.value)),
+                margin_type=either(inverse, Margin.INVERSE, Margin.LINEAR),
                 contract_kind=pl.lit(ContractKind.PERPETUAL.value),
             )
         ],
-    )
-
-
-def _file_times(payloads: Sequence[Payload]) -> Reading:
-    times = {p.raw_key: file_time(p) for p in payloads}
-    # Without files there is nothing to replace, and then the type would stay that of the keys.
-    return Reading(
-        pl.col("raw_key").replace_strict(times, return_dtype=UTC_MICROS)
-        if times
-        else pl.lit(None, UTC_MICROS),
-        (),
     )
 
 
@@ -190,7 +169,7 @@ def _file_times(payloads: Sequence[Payload]) -> Reading:
 
 
 def _ask_funding(window: Window) -> Iterator[Request]:
-    since = milliseconds(datetime.combine(window.first_date, time(), UTC))
+    since, _ = edges(window)
     for symbol in window.symbols:
         if instrument(symbol) is not None:
             yield _page(symbol, f"{window.now:%Y-%m-%d}", since, 1)
@@ -213,10 +192,7 @@ def _next_funding(request: Request, content: bytes) -> Request | None:
     rows = rows_in(NAME, request.path, content, _settlements)
     if len(rows) < FUNDING_PAGE:
         return None
-    try:
-        oldest = min(int(row["settleTime"]) for row in rows)  # type: ignore[index]  # as served
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadPayload(NAME, request.path, "a row without a settleTime") from error
+    oldest = min(stamps_in(NAME, request.path, rows, ("settleTime",)))
     _, symbol, asked_on, page = request.path.split("/")
     since = int(page.split("-")[1])
     if oldest <= since:

@@ -28,11 +28,11 @@ from functools import partial
 
 import polars as pl
 
-from transforms.answer_paths import DATED, NAMED, answer_facts, file_time
+from transforms.answer_paths import DATED, NAMED, answer_facts, file_times
 from transforms.answers import RefusedError, Where, read_json
 from transforms.backward_pages import BackwardPages
 from transforms.endpoints import Asker, Parser, PathFacts, answers_at, asked, dumped
-from transforms.native import UTC_MICROS, Unit
+from transforms.native import Unit
 from transforms.payload import Facts, Parsed, Payload
 from transforms.records import (
     Fault,
@@ -58,6 +58,7 @@ from transforms.schemas.column import (
     Side,
     SourceKind,
 )
+from transforms.settlements import settlements
 from transforms.tabular import Layout, read_csv
 from transforms.venue import Feed, Instrument, Pager, RateLimit, Regime, Request, Venue, Window
 
@@ -226,22 +227,10 @@ _OLD_CSV = Layout.of(
 
 def parse_new_tree(payloads: Sequence[Payload]) -> Parsed:
     records = read_csv(NAME, payloads, _NEW_CSV).with_facts(payloads)
-    settled = sift(
-        records,
-        "funding_rates",
-        {
-            "symbol": text("instrument_name"),
-            "settled_at_original": epoch("funding_time"),
-            "funding_rate": exact_rate("funding_rate"),
-        },
-        at="settled_at_original",
-        checks=[of_path_symbol(), within_path_days("settled_at_original")],
+    settled = settlements(
+        records, epoch("funding_time"), exact_rate("funding_rate"), symbol="instrument_name"
     )
-    return assemble(records, [settled.derive(_settled_at())])
-
-
-def _settled_at() -> pl.Expr:
-    return pl.col("settled_at_original").dt.round("1m").alias("settled_at")
+    return assemble(records, [settled])
 
 
 def parse_old_tree(payloads: Sequence[Payload]) -> Parsed:
@@ -276,7 +265,9 @@ def parse_old_tree(payloads: Sequence[Payload]) -> Parsed:
         at="due",
         checks=[within_path_days("settled_at_original")],
     )
-    return assemble(records, [settled.derive(_settled_at())])
+    return assemble(
+        records, [settled.derive(settled_at=pl.col("settled_at_original").dt.round("1m"))]
+    )
 
 
 # ---- Answers and recordings ---------------------------------------------------------------------
@@ -330,18 +321,8 @@ def _minutes(column: str) -> pl.Expr:
 def parse_funding(payloads: Sequence[Payload]) -> Parsed:
     """What was realised; a row that has a forecast only is set aside."""
     records = _read(payloads, _fields("fundingTime", "realizedRate"))
-    settled = sift(
-        records,
-        "funding_rates",
-        {
-            "symbol": text("symbol"),
-            "settled_at_original": epoch("fundingTime"),
-            "funding_rate": exact_rate("realizedRate"),
-        },
-        at="settled_at_original",
-        checks=[of_path_symbol(), within_path_days("settled_at_original")],
-    )
-    return assemble(records, [settled.derive(_settled_at())])
+    settled = settlements(records, epoch("fundingTime"), exact_rate("realizedRate"))
+    return assemble(records, [settled])
 
 
 def _interest(records: Records) -> Sifted:
@@ -590,12 +571,11 @@ def parse_instruments(payloads: Sequence[Payload]) -> Parsed:
             )
         ],
     )
-    file_times = {p.raw_key: file_time(p) for p in payloads}
     return assemble(
         records,
         [
             listed.derive(
-                observed_at=pl.col("raw_key").replace_strict(file_times, return_dtype=UTC_MICROS),
+                observed_at=file_times(payloads),
                 contract_size=pl.col("value") * pl.col("multiplier"),
             )
         ],
