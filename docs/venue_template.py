@@ -16,14 +16,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
 import polars as pl
 
-from transforms.answer_paths import NAMED, answer_facts, spans
-from transforms.answers import RefusedError, read_json, rows_in
+from transforms.answer_paths import NAMED, spans
+from transforms.answers import RefusedError, read_json, rows_in, stamps_in
+from transforms.endpoints import answers_at, asked, dumped
 from transforms.native import Unit
 from transforms.payload import BadPayload, Parsed, Payload
 from transforms.records import (
@@ -37,7 +37,8 @@ from transforms.records import (
     within_path_days,
     word,
 )
-from transforms.schemas.column import ContractKind, Margin, Side, SourceKind
+from transforms.schemas.column import ContractKind, Margin, Side
+from transforms.settlements import settlements
 from transforms.venue import Feed, Instrument, RateLimit, Request, Venue, Window
 
 NAME = "examplex"
@@ -94,20 +95,7 @@ def _rows(document: object) -> Sequence[object] | None:
 def parse_funding(payloads: Sequence[Payload]) -> Parsed:
     fields = {"symbol": ("symbol",), "rate": ("rate",), "time": ("time",)}
     records = read_json(NAME, payloads, fields, _rows).with_facts(payloads)
-    settled = sift(
-        records,
-        "funding_rates",
-        {
-            "symbol": text("symbol"),
-            "settled_at_original": epoch("time"),
-            "funding_rate": exact_rate("rate"),
-        },
-        at="settled_at_original",
-        checks=[of_path_symbol(), within_path_days("settled_at_original")],
-    )
-    return assemble(
-        records, [settled.derive(settled_at=pl.col("settled_at_original").dt.round("1m"))]
-    )
+    return assemble(records, [settlements(records, epoch("time"), exact_rate("rate"))])
 
 
 def parse_interest(payloads: Sequence[Payload]) -> Parsed:
@@ -189,10 +177,7 @@ def _next_page(endpoint: str, request: Request, content: bytes) -> Request | Non
     rows = rows_in(NAME, request.path, content, _rows)
     if len(rows) < PAGE:
         return None
-    try:
-        last = max(int(row["time"]) for row in rows)  # type: ignore[index]  # as served
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadPayload(NAME, request.path, "a row without a time") from error
+    last = max(stamps_in(NAME, request.path, rows, ("time",)))
     start, end = int(request.params["start"]), int(request.params["end"])
     if last < start:
         raise BadPayload(NAME, request.path, "rows from before the time asked for")
@@ -209,34 +194,12 @@ def _feeds() -> Iterator[Feed]:
         ("funding-history", "funding_rates", _FUNDING_PATH, parse_funding, timedelta(days=30)),
         ("open-interest", "open_interest", _INTEREST_PATH, parse_interest, timedelta(hours=12)),
     ):
-        common = Feed(
-            name=f"dump-{endpoint}",
-            datasets=(dataset,),
-            source=SourceKind.DUMP,
-            precedence=20,  # of two feeds with the same fact the lower one wins
-            facts=partial(answer_facts, pattern, _symbol_of),
-            parse=parse,
-            expects_every_day=False,
-        )
-        yield common
-        yield replace(
-            common,
-            name=f"api-{endpoint}",
-            source=SourceKind.API,
-            precedence=10,
-            requests=partial(_ask, endpoint, length),
-            next_page=partial(_next_page, endpoint),
-            expects_every_day=True,
-        )
-    yield Feed(
-        name="ws-liquidations",
-        datasets=("liquidations",),
-        source=SourceKind.DUMP,
-        precedence=20,
-        facts=partial(answer_facts, _LIQUIDATIONS_PATH, _symbol_of),
-        parse=parse_liquidations,
-        expects_every_day=False,
-    )
+        # Of two feeds with the same fact the one of lower precedence wins: ours.
+        dump = dumped(endpoint, (dataset,), answers_at(pattern, _symbol_of), parse)
+        yield dump
+        yield asked(dump, partial(_ask, endpoint, length), partial(_next_page, endpoint))
+    recorded = answers_at(_LIQUIDATIONS_PATH, _symbol_of)
+    yield dumped("ws-liquidations", ("liquidations",), recorded, parse_liquidations)
 
 
 VENUE = Venue(
