@@ -470,7 +470,7 @@ _PERIOD = rf"(?P<period>{'|'.join(PERIOD_MINUTES)})"
 
 _ANSWER_PATHS = {
     "fundingRate": rf"(?:api-)?[fd]api(?:-v\d+)?-fundingRate/{NAMED}",
-    "forceOrder": rf"ws-forceOrder/.+{SUFFIX}",
+    "forceOrder": rf"ws-forceOrder/(?P<recorded>.+){SUFFIX}",
     "exchangeInfo": rf"(?:(?:api-)?[fd]api(?:-v\d+)?-exchangeInfo/|instruments){DATED}",
 }
 _ANSWER_PATHS |= {
@@ -496,7 +496,16 @@ def _answer_facts(endpoint: str, path: str) -> Facts | None:
         # Days are those of the samples; the taker ratio alone is asked for by starts of periods.
         late = _start_label(endpoint, labels.get("period"))
         days = ((_instant(parts["start"]) + late).date(), (_instant(parts["end"]) + late).date())
-    return Facts(_symbol_of(parts.get("name")), days[0], days[1], labels)
+    symbol = _symbol_of(parts.get("name")) or _recorded_symbol(parts.get("recorded") or "")
+    return Facts(symbol, days[0], days[1], labels)
+
+
+def _recorded_symbol(name: str) -> str | None:
+    """The instrument whose own stream was recorded, where folder or file are named after it
+    (`BTCUSDT/2025-01-26`, `btcusdt@forceOrder`): its silence about the others is no zero of theirs.
+    Any other name is a recording of the whole market."""
+    parts = map(str.upper, re.split("[/@-]", name))
+    return next((part for part in parts if instrument(part) is not None), None)
 
 
 def _start_label(endpoint: str, period: str | None) -> timedelta:
