@@ -29,6 +29,52 @@ RULES = (
         limits={"max_rate": 0.05},
         days=True,
     ),
+    # Below the cap, and still a hundred times too much: 0.01 % is 0.0001, and 0.01 as a percentage.
+    # The highest median of a Binance day, 2020-01 … 2026-08, was 0.0022 (2020-02-12).
+    no_rows(
+        "typical_rate_plausible",
+        """
+        SELECT date, venue, median(abs(funding_rate_8h)) AS typical_8h, count(*) AS instruments
+        FROM batch WHERE {in_run} AND funding_rate_8h IS NOT NULL
+        GROUP BY date, venue
+        HAVING count(*) >= {min_instruments} AND median(abs(funding_rate_8h)) > {max_typical}
+        ORDER BY typical_8h DESC, date, venue
+        """,
+        severity=Severity.CRITICAL,
+        reason="one coin may pay this in a squeeze, half of a venue does not: a percentage taken "
+        "for a fraction",
+        threshold="median |rate per 8 h| of a venue of at least {min_instruments} instruments "
+        "≤ {max_typical}",
+        limits={"max_typical": 0.004, "min_instruments": 5},
+        days=True,
+    ),
+    no_rows(
+        "majors_plausible",
+        """
+        SELECT date, venue, symbol, funding_rate_8h FROM batch
+        WHERE {in_run} AND base_asset IN ('BTC', 'ETH') AND abs(funding_rate_8h) > {max_rate}
+        ORDER BY abs(funding_rate_8h) DESC, date, venue, symbol
+        """,
+        severity=Severity.CRITICAL,
+        reason="venues cap these at 0.75 % per 8 h or less: a percentage taken for a fraction",
+        threshold="|rate per 8 h| of BTC and ETH over a day ≤ {max_rate}",
+        limits={"max_rate": 0.0075},
+        days=True,
+    ),
+    no_rows(
+        "interval_plausible",
+        """
+        SELECT date, venue, symbol, settlement_count, interval_hours, funding_rate_sum FROM batch
+        WHERE {in_run} AND interval_hours < {min_hours}
+        ORDER BY interval_hours, date, venue, symbol
+        """,
+        severity=Severity.CRITICAL,
+        reason="no venue settles more often than hourly: one settlement stands twice under two "
+        "stamps, and the sum counts it twice",
+        threshold="interval_hours ≥ {min_hours}",
+        limits={"min_hours": 0.9},
+        days=True,
+    ),
     no_rows(
         "cumulative_plausible",
         """

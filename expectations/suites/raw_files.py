@@ -53,6 +53,21 @@ RULES = (
         reason="no record may get lost without a word",
         threshold="rows_read = kept + duplicate + quarantined, or all NULL",
     ),
+    no_rows(
+        "not_emptied",
+        """
+        SELECT new.venue, new.dataset, new.key, old.key AS replaced, old.bytes AS bytes_before,
+          new.bytes
+        FROM batch AS new JOIN batch AS old ON old.superseded_by = new.key
+        AND old.venue = new.venue AND old.dataset = new.dataset
+        WHERE new.superseded_by IS NULL AND new.rows_read = 0 AND old.bytes > new.bytes
+        ORDER BY old.bytes DESC, new.venue, new.dataset, new.key
+        """,
+        severity=Severity.WARNING,
+        reason="what the file before it said is taken back from all its days, and no day before "
+        "or after it shows that",
+        threshold="a file without records replaces no larger one",
+    ),
     _quarantined("hardly_any_quarantined", Severity.WARNING, 0.01, spared=0),
     _quarantined("few_quarantined", Severity.CRITICAL, 0.10, spared=3),
     # A stray row at the other midnight, or a hole at one, is no convention.

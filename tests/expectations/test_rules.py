@@ -33,6 +33,20 @@ BREAKS: dict[tuple[str, str], tuple[str, int]] = {
         f"UPDATE funding_daily SET funding_rate_max = 5, funding_rate_last = 5 {ON}",
         1,
     ),
+    # Of five instruments of binance three: the median is one of them.
+    ("funding_daily", "typical_rate_plausible"): (
+        "UPDATE funding_daily SET funding_rate_8h = -0.0041 WHERE date = '2026-03-03' "
+        "AND venue = 'binance' AND symbol IN ('ETHUSDT', 'SOLUSDT', 'XRPUSDT')",
+        1,
+    ),
+    ("funding_daily", "majors_plausible"): (
+        f"UPDATE funding_daily SET funding_rate_8h = 0.0076 {ON}",
+        1,
+    ),
+    ("funding_daily", "interval_plausible"): (
+        f"UPDATE funding_daily SET interval_hours = 1.0 / 60 {ON}",
+        1,
+    ),
     ("funding_daily", "cumulative_plausible"): (
         f"UPDATE funding_daily SET funding_cumulative_7d = -2.001 {ON}",
         1,
@@ -274,6 +288,13 @@ BREAKS: dict[tuple[str, str], tuple[str, int]] = {
         1,
     ),
     # 21 of the 2,000 records of the run's two days are 1.05 %.
+    ("raw_files", "not_emptied"): (
+        "UPDATE raw_files SET rows_read = 0, rows_kept = 0, rows_duplicate = 0, bytes = 100 "
+        "WHERE contains(key, 'funding_rates-2026-03-03'); "
+        "UPDATE raw_files SET superseded_by = replace(key, '-03-02', '-03-03') "
+        "WHERE contains(key, 'funding_rates-2026-03-02')",
+        1,
+    ),
     ("raw_files", "hardly_any_quarantined"): (
         "UPDATE raw_files SET rows_kept = 969, rows_quarantined = 21 WHERE dataset = 'prices' "
         "AND key LIKE '%03-03.zip%'",

@@ -149,9 +149,7 @@ def coverage_daily(
         )
     )
     days = pl.DataFrame({"date": pl.date_range(first, last, "1d", eager=True)})
-    wanted = pl.DataFrame(
-        {"dataset": sorted(set(owed))}, schema={"dataset": pl.String}
-    )
+    wanted = pl.DataFrame({"dataset": sorted(set(owed))}, schema={"dataset": pl.String})
     here, due_count = pl.col("instruments_present"), pl.col("instruments_expected")
     status = (
         pl.when(~pl.col("supported") & (here == 0))

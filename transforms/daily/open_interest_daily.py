@@ -2,6 +2,7 @@
 
 A row that tells neither coin nor USD is not a snapshot. Open, high, low, close and mean of one
 unit are over the snapshots that have it: the close in USD is the last one with a price beside it.
+Changes are NULL beside a missing day, and beside one with no more than a trace of its snapshots.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from transforms.daily.coverage import TRACE
 from transforms.daily.grain import (
     SYMBOL_DAY,
     last_identity,
@@ -23,6 +25,7 @@ from transforms.daily.table import DailyTable, Inputs
 from transforms.schemas.daily import OpenInterestDaily
 
 _MINUTES_PER_DAY = 24 * 60
+_NOON = 12
 _UNITS = ("open_interest_coin", "open_interest_usd")
 
 
@@ -54,18 +57,25 @@ def compute(inputs: Inputs, first: date, last: date) -> pl.DataFrame:
             pl.col("listing").last(),
             *(expression for unit in _UNITS for expression in _over_the_day(unit)),
             sample_count=pl.len().cast(pl.Int64),
+            last_hour=pl.col("sampled_at").last().dt.hour(),
             # Coarser series of the same instrument lie on the grid of the finest.
             expected_sample_count=_MINUTES_PER_DAY // pl.col("sample_interval_minutes").min(),
         )
         .with_columns(ordered_mean(f"{unit}_samples").alias(f"{unit}_mean") for unit in _UNITS)
     )
-    closes = [f"{unit}_close" for unit in _UNITS]
-    compared = previous_day(days, closes, on=("symbol", "listing"))
-    coin_before = pl.col("previous_open_interest_coin_close")
+    # A day of which only its neighbour's file speaks (the sample of 00:00) has no close.
+    share = pl.col("sample_count") / pl.col("expected_sample_count")
+    closed = ((share >= TRACE) | (pl.col("last_hour") >= _NOON)).fill_null(value=True)
+    days = days.with_columns(
+        pl.when(closed).then(f"{unit}_close").alias(f"{unit}_at_end") for unit in _UNITS
+    )
+    ends = [f"{unit}_at_end" for unit in _UNITS]
+    compared = previous_day(days, ends, on=("symbol", "listing"))
+    coin_before = pl.col("previous_open_interest_coin_at_end")
     daily = compared.with_columns(
-        open_interest_change_coin=pl.col("open_interest_coin_close") - coin_before,
-        open_interest_change_usd=pl.col("open_interest_usd_close")
-        - pl.col("previous_open_interest_usd_close"),
+        open_interest_change_coin=pl.col("open_interest_coin_at_end") - coin_before,
+        open_interest_change_usd=pl.col("open_interest_usd_at_end")
+        - pl.col("previous_open_interest_usd_at_end"),
     ).with_columns(
         open_interest_change_pct=pl.when(coin_before > 0).then(
             pl.col("open_interest_change_coin") / coin_before
