@@ -13,7 +13,7 @@ import polars as pl
 from flows.evidence import evidence_tables
 from flows.reporting import Reporter, log
 from flows.run import Days, Run, code_version
-from flows.storage.builds import CONTENTS_SCHEMA, Builds, Candidate
+from flows.storage.builds import CONTENTS_SCHEMA, Builds, Candidate, writing
 from flows.storage.partitions import Layer, parquet_bytes
 from flows.storage.publication import Pointer, Publication
 from flows.storage.warehouse import Warehouse
@@ -48,6 +48,7 @@ def build_candidate(run: Run, days: Days, reporter: Reporter) -> Candidate | Non
     previous = publication.verified_build(run.settings.cache)
     days_changed = changed.filter(pl.col("date").is_not_null())
     with (
+        writing(run.store.address),
         reporter.steps("build", days_changed.height + len(tables)) as advance,
         Warehouse.create(path, previous) as warehouse,
     ):

@@ -9,7 +9,7 @@ import polars as pl
 from flows.failures import GateBlocked
 from flows.reporting import log
 from flows.run import Run
-from flows.storage.builds import Builds, Candidate, NoCandidate
+from flows.storage.builds import Builds, Candidate, NoCandidate, writing
 from flows.storage.publication import Pointer, Publication, build_key
 from flows.storage.warehouse import seal
 from transforms.schemas.evidence import Runs, Severity, Verdict
@@ -36,12 +36,13 @@ def publish_candidate(run: Run, candidate: Candidate) -> Pointer:
             f"the gate blocked run {candidate.run_id}; it cannot be published", results
         )
     now = run.clock()
-    sha256 = seal(
-        builds.fetch(candidate.run_id, "candidate.duckdb"),
-        builds.workplace(candidate.run_id, "perpmill.duckdb"),
-        results,
-        _run_row(candidate, verdict, now),
-    )
+    with writing(run.store.address):
+        sha256 = seal(
+            builds.fetch(candidate.run_id, "candidate.duckdb"),
+            builds.workplace(candidate.run_id, "perpmill.duckdb"),
+            results,
+            _run_row(candidate, verdict, now),
+        )
     size = builds.workplace(candidate.run_id, "perpmill.duckdb").stat().st_size
     builds.keep(candidate.run_id, "perpmill.duckdb")
     swapped = publication.publish(

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from pathlib import Path
 
+import duckdb
 import polars as pl
 
 from flows.storage.local_store import LocalStore
-from flows.storage.object_store import ObjectNotFound, ObjectStore
+from flows.storage.object_store import ObjectNotFound, ObjectStore, StoreUnavailable
 from flows.storage.partitions import parquet_bytes
 
 CONTENTS_SCHEMA: dict[str, pl.DataType] = {
@@ -49,6 +52,22 @@ class Candidate:
 
 class NoCandidate(LookupError):
     """There is no candidate build to audit or publish."""
+
+
+@contextmanager
+def writing(address: str) -> Iterator[None]:
+    """What the disk refuses while a build is written, as StoreUnavailable: it is full, most often.
+
+    address: whose build, for the message. A build that is there already is another matter.
+    """
+    try:
+        yield
+    except (StoreUnavailable, FileExistsError):
+        raise
+    except (OSError, duckdb.IOException) as error:
+        raise StoreUnavailable(
+            f"{address}: cannot write the build, nothing was published: {error}"
+        ) from error
 
 
 class Builds:

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import resource
+import shutil
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import polars as pl
 import pytest
 
 from flows import reporting
+from flows.failures import Exit
 from flows.run import Days, Run
 from flows.stages.build import build_candidate
 from flows.stages.ingest import sources
 from flows.stages.ingest.outcome import Outcome
 from flows.storage import raw_shelf
+from flows.storage.builds import writing
 from flows.storage.ledger import Ledger, LedgerDamaged
-from flows.storage.object_store import LakeDamaged, ObjectStore, open_store
+from flows.storage.object_store import LakeDamaged, ObjectStore, StoreUnavailable, open_store
 from flows.storage.publication import BuildCorrupt, Publication
+from tests.flows.conftest import LAST, Lake, exchange, milled, own
 from tests.normalise.examplex import VENUE, funding, payload
 from tests.stages.given import NOW, run_of, shelve
+
+__all__ = ["exchange", "milled", "own"]  # fixtures
 
 
 def shelved(folder: Path) -> tuple[ObjectStore, dict[str, Any], Path]:
@@ -105,6 +116,48 @@ def test_the_next_build_does_not_start_from_nothing_where_one_was_published(tmp_
     build.unlink()
     with pytest.raises(BuildCorrupt, match="the build is gone"):
         Publication(run.store).verified_build(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "refusal", [OSError(errno.ENOSPC, "No space left on device"), duckdb.IOException("disk full")]
+)
+def test_a_full_disk_is_told_as_one(refusal: Exception) -> None:
+    with pytest.raises(StoreUnavailable, match="cannot write the build"), writing("file:lake"):
+        raise refusal
+
+
+def test_a_build_that_is_there_is_no_full_disk() -> None:
+    with pytest.raises(FileExistsError), writing("file:lake"):
+        raise FileExistsError("a build is written once")
+
+
+@pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="needs a limit of file sizes")
+def test_a_build_that_does_not_fit_leaves_readers_alone(own: Lake) -> None:
+    """In a process of its own, whose files may not grow as large as a build is (about 5 MB)."""
+    before = own.seen()
+    shutil.rmtree(own.root / "ledger" / "daily")  # so that all days are built again
+    (own.root / own.pointer["build"]).with_name("contents.parquet").unlink()
+    limited = (
+        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000)); "
+        "from flows.cli import main; main()"
+    )
+    config = own.root.parent / "perpmill.toml"
+    config.write_text(
+        f'lake = "file:{own.root}"\nbatch_days = 31\n[[sources]]\nvenue = "binance"\n'
+        f'archive = "file:{own.exchange}/archive/binance"\n'
+    )
+    arguments = ["transform", "--start", str(LAST), "-c", str(config)]
+    ended = subprocess.run(
+        [sys.executable, "-c", limited, *arguments],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == Exit.INPUT_UNAVAILABLE, ended.stderr
+    assert "cannot write the build" in ended.stderr.splitlines()[-1]
+    assert "Traceback" not in ended.stderr
+    assert own.seen() == before
 
 
 def test_all_of_them_end_a_command_alike() -> None:
