@@ -229,6 +229,10 @@ class _Lease:
     def _renew_until_stopped(self) -> None:
         while not self._stop.wait(self._renew_every):
             started = time.monotonic()
+            # A store that ignores conditions would let us write over who took it while we slept.
+            if not self._adopt():
+                self._lost = "another run took it over"
+                return
             fresh = replace(self._me, expires=_stamp(datetime.now(UTC) + self._lease))
             try:
                 self._etag = self._store.put(LOCK_KEY, fresh.to_bytes(), if_match=self._etag)
