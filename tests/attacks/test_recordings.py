@@ -64,24 +64,32 @@ def order(symbol: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("path", "known"),
+    ("path", "heard", "known"),
     [
-        ("ws-forceOrder/BTCUSDT/2025-01-26.jsonl", ["BTCUSDT"]),
-        ("ws-forceOrder/2025-01-26.jsonl", ["BTCUSDT", "ETHUSDT"]),  # and so a zero for ETHUSDT
+        ("ws-forceOrder/BTCUSDT/2025-01-26.jsonl", ["BTCUSDT"], ["BTCUSDT"]),
+        # Its name does not say so, but only one instrument can be heard in it.
+        ("ws-forceOrder/2025-01-26.jsonl", ["BTCUSDT"], ["BTCUSDT"]),
+        # The market, and so a zero for ETHUSDT.
+        (
+            "ws-forceOrder/2025-01-26.jsonl",
+            ["BTCUSDT", "XRPUSDT"],
+            ["BTCUSDT", "ETHUSDT", "XRPUSDT"],
+        ),
     ],
 )
-def test_only_a_recording_of_the_market_knows_zeros(path: str, known: list[str]) -> None:
+def test_only_a_recording_of_the_market_knows_zeros(
+    path: str, heard: list[str], known: list[str]
+) -> None:
     found = VENUE.feed_for(SourceKind.DUMP, path)
     assert found is not None
-    payload = Payload(
-        "raw/one", path, order("BTCUSDT").encode(), SourceKind.DUMP, found[1], datetime.now(UTC)
-    )
+    content = "\n".join(map(order, heard)).encode()
+    payload = Payload("raw/one", path, content, SourceKind.DUMP, found[1], datetime.now(UTC))
     (partition,) = normalise(VENUE, [payload], DAY, DAY, None).partitions
-    assert partition.rows.height == 1
+    assert partition.rows.height == len(heard)
     events = partition.rows.select(
         "symbol", "side", *IDENTITY, date=pl.lit(DAY), raw_key=pl.lit("raw/one")
     )
     accounting = partition.accounting.with_columns(date=pl.lit(DAY))
-    listed = InstrumentBook.of(VENUE, None, ["BTCUSDT", "ETHUSDT"]).table()
+    listed = InstrumentBook.of(VENUE, None, ["BTCUSDT", "ETHUSDT", "XRPUSDT"]).table()
     listed = listed.with_columns(listing=pl.lit(1)) if "listing" not in listed.columns else listed
     assert covered(events, accounting, listed)["symbol"].sort().to_list() == known

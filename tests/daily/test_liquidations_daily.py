@@ -151,6 +151,7 @@ def test_a_recording_covers_the_live_instruments_of_the_margins_it_carries():
         [
             {},
             {"symbol": "ETHUSDT", "base_asset": "ETH", "valid_from": at("2020-01-01 00:00")},
+            {"symbol": "XRPUSDT", "base_asset": "XRP"},
             {"symbol": "NEWUSDT", "base_asset": "NEW", "valid_from": at("2026-03-02 08:00")},
             {"symbol": "OLDUSDT", "base_asset": "OLD", "valid_to": at("2026-03-01 00:00")},
             {"symbol": "ENDUSDT", "base_asset": "END", "valid_to": at("2026-03-01 08:00")},
@@ -159,11 +160,23 @@ def test_a_recording_covers_the_live_instruments_of_the_margins_it_carries():
         ]
     )
     heard = [event(stamp, "long", 1.0, raw_key="raw/ws") for stamp in EVERY_HOUR]
+    alone = liquidations(heard, accounting=files([recording()]), instruments=book)
+    assert alone["symbol"].to_list() == ["BTCUSDT"]  # a recording of BTCUSDT, for all we know
+    ripple = event(
+        "2026-03-01 05:00", "long", 2.0, symbol="XRPUSDT", base_asset="XRP", raw_key="raw/ws"
+    )
+    heard.append(ripple)
     daily = liquidations(
         heard, accounting=files([recording()]), instruments=book, venue_regimes=THROTTLED
     )
-    assert daily["symbol"].to_list() == ["BTCUSDT", "BTCUSDT_260626", "ENDUSDT", "ETHUSDT"]
-    assert daily["total_usd"].to_list() == [24.0, 0.0, 0.0, 0.0]
+    assert daily["symbol"].to_list() == [
+        "BTCUSDT",
+        "BTCUSDT_260626",
+        "ENDUSDT",
+        "ETHUSDT",
+        "XRPUSDT",
+    ]
+    assert daily["total_usd"].to_list() == [24.0, 0.0, 0.0, 0.0, 2.0]
     assert daily["completeness"].unique().to_list() == ["throttled"]
     inverse = event(
         "2026-03-01 01:00",
@@ -208,6 +221,20 @@ def test_an_hour_in_which_any_instrument_was_heard_is_not_lacking():
     )
     daily = liquidations([*heard, other], accounting=files([recording()]), venue_regimes=THROTTLED)
     assert daily["completeness"].to_list() == ["throttled", "throttled"]
+
+
+def test_a_recording_of_one_symbol_is_judged_by_its_own_hours():
+    """Events in the hours 0 to 2 only: a dead recorder looks the same as 21 quiet hours."""
+    named = {"date": day("2026-03-01"), "symbol": "BTCUSDT", "raw_key": "raw/own"}
+    heard = [
+        event(stamp, "long", 1.0, raw_key="raw/own", source="dump") for stamp in EVERY_HOUR[:3]
+    ]
+    documented = regimes([{"valid_from": day("2020-01-01"), "completeness": "complete"}])
+    daily = liquidations(heard, accounting=files([named]), venue_regimes=documented)
+    assert daily["completeness"].to_list() == ["partial"]
+    whole = [event(stamp, "long", 1.0, raw_key="raw/own", source="dump") for stamp in EVERY_HOUR]
+    daily = liquidations(whole, accounting=files([named]), venue_regimes=documented)
+    assert daily["completeness"].to_list() == ["complete"]
 
 
 def test_a_symbol_with_its_own_file_is_not_judged_by_the_recording():

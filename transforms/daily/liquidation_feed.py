@@ -1,9 +1,10 @@
 """Which symbol-days a venue's liquidation feeds covered, and how completely.
 
-Two kinds of file cover a day: one about a single symbol (an archive), which covers that symbol
-even if it is empty; and an all-market recording, which, where it has an event on the day, covers
-every instrument live that day whose margin type occurs in it: a venue's linear and inverse
-products have feeds of their own, and hearing one says nothing of the other.
+Three kinds of file cover a day. One an archive publishes about a single symbol covers that symbol,
+even if it is empty. An all-market recording covers every instrument live that day whose margin type
+occurs in it: a venue's linear and inverse products have feeds of their own, and hearing one says
+nothing of the other. A recording of one symbol, by its name or because no other is heard in it,
+covers that symbol where it has events: its silence says nothing of the others.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from datetime import date
 import polars as pl
 
 from transforms.daily.grain import IDENTITY
-from transforms.schemas.column import Completeness
+from transforms.schemas.column import Completeness, SourceKind
 
 _WEAKEST_LAST = [level.value for level in Completeness]
 _HOURS = 24
@@ -39,9 +40,22 @@ def _live(instruments: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+_FILE = ["date", "raw_key"]
+
+
+def _all_market_files(events: pl.DataFrame, accounting: pl.DataFrame) -> pl.DataFrame:
+    """`date` and `raw_key` of the files in which the whole market can be heard that day."""
+    many = events.group_by(_FILE).agg(pl.col("symbol").n_unique()).filter(pl.col("symbol") > 1)
+    return (
+        accounting.filter(pl.col("symbol").is_null())
+        .select(_FILE)
+        .unique()
+        .join(many, on=_FILE, how="semi")
+    )
+
+
 def _all_market_events(events: pl.DataFrame, accounting: pl.DataFrame) -> pl.DataFrame:
-    files = accounting.filter(pl.col("symbol").is_null()).select("date", "raw_key").unique()
-    return events.join(files, on=["date", "raw_key"], how="semi")
+    return events.join(_all_market_files(events, accounting), on=_FILE, how="semi")
 
 
 def covered(
@@ -97,41 +111,47 @@ def with_completeness(
     regimes: pl.DataFrame,
 ) -> pl.DataFrame:
     """Adds `completeness`: the weakest of the documented regime and `partial` where the day rests
-    on an all-market recording that lacks a whole UTC hour.
+    on recordings that all lack a whole UTC hour.
 
-    An hour is lacking if no instrument of the venue was heard in it. A symbol with a file of its
-    own that day does not rest on the recording.
+    An all-market recording lacks an hour in which no instrument of the venue was heard, one of a
+    single symbol an hour without that symbol. A quiet hour cannot be told from a dead recorder, so
+    `partial` it is: a lower bound either way. A symbol with an archive file of its own that day
+    does not rest on recordings.
     """
     days = symbol_days.select("date").unique()
-    recorded = accounting.filter(pl.col("symbol").is_null()).select("date").unique()
-    heard = (
-        _all_market_events(events, accounting)
-        .group_by("date")
-        .agg(hours=pl.col("liquidated_at").dt.hour().n_unique())
+    market = _all_market_events(events, accounting)
+    hours = pl.col("liquidated_at").dt.hour().n_unique()
+    by_market = market.group_by("date").agg(market_hours=hours)
+    unnamed = accounting.filter(pl.col("symbol").is_null()).select(
+        *_FILE, unnamed=pl.lit(value=True)
     )
-    holes = (
-        recorded.join(heard, on="date", how="left")
-        .filter(pl.col("hours").fill_null(0) < _HOURS)
-        .select("date", has_hole=pl.lit(value=True))
+    recordings = (
+        events.join(market.select(_FILE).unique(), on=_FILE, how="anti")
+        .join(unnamed.unique(), on=_FILE, how="left")
+        .filter((pl.col("source") == SourceKind.DUMP.value) | pl.col("unnamed").is_not_null())
     )
-    own_file = (
+    by_symbol = recordings.group_by("symbol", "date").agg(own_hours=hours)
+    archived = (
         accounting.filter(pl.col("symbol").is_not_null())
-        .select("symbol", "date", has_own_file=pl.lit(value=True))
+        .join(recordings.select(_FILE).unique(), on=_FILE, how="anti")
+        .select("symbol", "date", archived=pl.lit(value=True))
         .unique()
     )
     partial = _WEAKEST_LAST.index(Completeness.PARTIAL.value)
-    rests_on_holes = pl.col("has_hole").is_not_null() & pl.col("has_own_file").is_null()
+    heard = pl.max_horizontal("market_hours", "own_hours")  # NULL: no recording at all
+    rests_on_holes = pl.col("archived").is_null() & (heard < _HOURS)
     return (
         symbol_days.join(_regime_of(days, regimes), on="date", how="left")
-        .join(holes, on="date", how="left")
-        .join(own_file, on=["symbol", "date"], how="left")
+        .join(by_market, on="date", how="left")
+        .join(by_symbol, on=["symbol", "date"], how="left")
+        .join(archived, on=["symbol", "date"], how="left")
         .with_columns(
             completeness=pl.when(rests_on_holes)
             .then(pl.max_horizontal("regime", pl.lit(partial)))
             .otherwise("regime")
             .replace_strict(dict(enumerate(_WEAKEST_LAST)), return_dtype=pl.String)
         )
-        .drop("regime", "has_hole", "has_own_file")
+        .drop("regime", "market_hours", "own_hours", "archived")
     )
 
 

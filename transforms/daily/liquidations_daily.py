@@ -142,7 +142,7 @@ def compute(inputs: Inputs, first: date, last: date) -> pl.DataFrame:
         first - timedelta(days=1),
         last,
         "liquidated_at",
-        ("side", "event_ordinal", "price_kind", "amount_coin", "amount_usd", "raw_key"),
+        ("side", "event_ordinal", "price_kind", "amount_coin", "amount_usd", "source", "raw_key"),
     ).with_columns(pl.col("amount_coin", "amount_usd").cast(_FIXED_POINT))
     events = with_day_before.filter(pl.col("date") >= first)
     accounting = on_days(inputs.accounting, first, last)
