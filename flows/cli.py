@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -33,6 +34,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
@@ -52,11 +54,11 @@ def _perpmill(
     """The nightly mill for crypto-derivatives data."""
 
 
-config_app = typer.Typer(help="The configuration.", no_args_is_help=True)
+config_app = typer.Typer(help="Check the configuration.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 
 Config = Annotated[
-    Path | None, typer.Option("--config", "-c", help="Configuration file [perpmill.toml].")
+    Path | None, typer.Option("--config", "-c", help="Configuration (default: perpmill.toml).")
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more on standard error.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
@@ -82,8 +84,13 @@ def _day(text: str) -> date:
         raise typer.BadParameter(f"{text!r} is not a day like 2021-01-17") from None
 
 
-Day = Annotated[date, typer.Option(parser=_day, metavar="YYYY-MM-DD")]
-OptionalDay = Annotated[date | None, typer.Option(parser=_day, metavar="YYYY-MM-DD")]
+def _option(help_text: str) -> Any:
+    return typer.Option(parser=_day, metavar="YYYY-MM-DD", help=help_text)
+
+
+FirstDay = Annotated[date, _option("First UTC day.")]
+LastDay = Annotated[date, _option("Last UTC day, inclusive.")]
+LastDayOrFirst = Annotated[date | None, _option("Last UTC day (default: the first).")]
 
 
 @contextmanager
@@ -94,7 +101,7 @@ def _told(*, verbose: bool = False) -> Iterator[None]:
     from flows.storage.builds import NoCandidate
     from flows.storage.object_store import StoreUnavailable
     from flows.storage.publication import NoSuchBuild
-    from flows.storage.run_lock import LockHeld
+    from flows.storage.run_lock import LockHeld, LockLost
 
     reporting.set_up(verbose=verbose)
     endings: dict[type[Exception], Exit] = {
@@ -106,6 +113,7 @@ def _told(*, verbose: bool = False) -> Iterator[None]:
         InputUnavailable: Exit.INPUT_UNAVAILABLE,
         StoreUnavailable: Exit.INPUT_UNAVAILABLE,
         LockHeld: Exit.LOCKED,
+        LockLost: Exit.LOCKED,
     }
     try:
         yield
@@ -118,6 +126,15 @@ def _told(*, verbose: bool = False) -> Iterator[None]:
 def _tell(error: Exception) -> None:
     """Say what went wrong; never wrapped, so that a path in it can be copied and searched for."""
     err.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
+
+
+def _sound(settings: configuration.Settings, *days: date) -> None:
+    """Refuse what cannot be run before Prefect takes its seconds to start. Raises ConfigError."""
+    from flows.run import Days, Run
+
+    Run.begin(settings, "check")
+    if days:
+        Days(days[0], days[-1])
 
 
 def _report(milled: Any, *, as_json: bool) -> None:
@@ -134,25 +151,29 @@ def _report(milled: Any, *, as_json: bool) -> None:
         out.print_json(json.dumps(said))
     elif milled.pointer is None:
         out.print(
-            f"{milled.days.first} … {milled.days.last}: nothing new; readers see what they saw"
+            f"{milled.days.first} … {milled.days.last}: nothing new; readers see what they saw",
+            soft_wrap=True,
         )
     else:
         out.print(
             f"{milled.days.first} … {milled.days.last}: published run {milled.run_id} "
-            f"({milled.verdict}, {milled.fetched} new raw files)"
+            f"({milled.verdict}, {milled.fetched} new raw files)",
+            soft_wrap=True,
         )
+        if milled.verdict != "passed":
+            out.print("what the gate warned of: `perpmill status`", style="yellow")
 
 
 @app.command()
 def nightly(
-    date: OptionalDay = None,
+    date: Annotated[date | None, _option("UTC day (default: yesterday).")] = None,
     config: Config = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
     """Mill one UTC day (default: yesterday) and publish, with whatever arrived late."""
     with _told(verbose=verbose):
-        configuration.load(config)
+        _sound(configuration.load(config))
         quiet_prefect()
         from flows.nightly import nightly as flow
 
@@ -161,8 +182,8 @@ def nightly(
 
 @app.command()
 def backfill(
-    start: Day,
-    end: Day,
+    start: FirstDay,
+    end: LastDay,
     venue: Annotated[str | None, typer.Option(help="Only this venue.")] = None,
     only_missing: Annotated[
         bool, typer.Option("--only-missing", help="Leave days alone that were milled before.")
@@ -173,7 +194,8 @@ def backfill(
 ) -> None:
     """Mill a range of UTC days (inclusive) and publish once; resumable."""
     with _told(verbose=verbose):
-        configuration.load(config)
+        settings = configuration.load(config)
+        _sound(settings if venue is None else settings.only(venue), start, end)
         quiet_prefect()
         from flows.backfill import backfill as flow
 
@@ -182,7 +204,7 @@ def backfill(
 
 @app.command()
 def ingest(
-    start: Day, end: OptionalDay = None, config: Config = None, verbose: Verbose = False
+    start: FirstDay, end: LastDayOrFirst = None, config: Config = None, verbose: Verbose = False
 ) -> None:
     """Only fetch: raw exports of the days into the lake."""
     with _told(verbose=verbose):
@@ -198,7 +220,7 @@ def ingest(
 
 @app.command()
 def transform(
-    start: Day, end: OptionalDay = None, config: Config = None, verbose: Verbose = False
+    start: FirstDay, end: LastDayOrFirst = None, config: Config = None, verbose: Verbose = False
 ) -> None:
     """Only compute: normalise and aggregate what is in the lake, and build a candidate."""
     with _told(verbose=verbose):
@@ -314,19 +336,27 @@ def sql(
         Path | None,
         typer.Option("--file", "-f", help="Read it from a file.", exists=True, dir_okay=False),
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TABLE,
+    form: Annotated[
+        Format | None,
+        typer.Option("--format", help="Default: table; in a file what its name ends in, else csv."),
+    ] = None,
     as_json: AsJson = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file.")] = None,
     config: Config = None,
 ) -> None:
-    """Read-only SQL on the published build."""
+    """Read-only SQL on the published build.
+
+    "SHOW TABLES" lists what there is, "FROM column_dictionary" says what it means.
+    """
     with _told():
         from flows.query import QueryError, run_query
 
         if (query is None) == (file is None):
             raise typer.BadParameter("give either a statement or --file")
         text = query if query is not None else Path(str(file)).read_text(encoding="utf-8")
-        chosen = Format.JSON if as_json else form
+        ending = "table" if output is None else output.suffix.removeprefix(".")
+        named = Format(ending) if ending in set(Format) else Format.CSV
+        chosen = Format.JSON if as_json else form or named
         try:
             run_query(configuration.load(config), text, chosen.value, output, out)
         except QueryError as error:
@@ -337,10 +367,11 @@ def sql(
 @app.command()
 def simulate(
     folder: Annotated[Path, typer.Argument(metavar="OUT", help="Where to write.")],
-    first: OptionalDay = None,
-    last: OptionalDay = None,
+    first: Annotated[date | None, _option("First UTC day (default: 2021-01-08).")] = None,
+    last: Annotated[date | None, _option("Last UTC day (default: nine later).")] = None,
     venues: Annotated[
-        list[str] | None, typer.Option("--venue", help="An exchange; may be repeated [binance].")
+        list[str] | None,
+        typer.Option("--venue", help="An exchange; may be repeated (default: binance)."),
     ] = None,
     symbols: Annotated[int, typer.Option(min=1, help="How many instruments.")] = 12,
     seed: int = 17,
@@ -376,11 +407,33 @@ def simulate(
             summary = write(plan, folder)
         except ValueError as error:
             raise typer.BadParameter(str(error)) from error
-        out.print(f"{folder}: {summary.files} files, {summary.bytes / 1e6:.1f} MB")
+        out.print(f"{folder}: {summary.files} files, {summary.bytes / 1e6:.1f} MB", soft_wrap=True)
         if serve:
-            from simulator.serve import serve_forever
+            _serve(folder, plan.venues, port)
 
-            serve_forever(folder, port=port)
+
+def _serve(folder: Path, venues: Sequence[str], port: int) -> None:
+    """Answer until interrupted; say first what a configuration must name to ask there."""
+    from simulator.serve import serve
+
+    try:
+        with serve(folder, port=port) as server:
+            out.print(f"serving at {server.url} until Ctrl-C; to read from it:", soft_wrap=True)
+            for venue in venues:
+                lines = ["[[sources]]", f'venue = "{venue}"']
+                if (folder / "archive" / venue).is_dir():
+                    lines.append(f'archive = "{server.url}/{venue}"')
+                if venue in server.apis:
+                    lines.append(f'api = "{server.url}/{venue}"')
+                if (folder / "dumps" / venue).is_dir():
+                    lines.append(f'dumps = "file:{(folder / "dumps" / venue).resolve()}"')
+                out.print("", *lines, sep="\n", markup=False, highlight=False, soft_wrap=True)
+            out.file.flush()
+            threading.Event().wait()
+    except KeyboardInterrupt:
+        return
+    except OSError as error:
+        raise typer.BadParameter(f"--port {port}: {error.strerror}") from error
 
 
 @config_app.command("check")

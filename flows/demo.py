@@ -53,28 +53,34 @@ _QUESTIONS = {
         SELECT f.date, round(f.funding_rate_8h, 6) AS funding_8h,
                round(f.funding_rate_8h / median(f.funding_rate_8h) OVER (), 1) AS times_typical,
                round(o.open_interest_coin_close) AS oi_btc,
-               round(o.open_interest_change_pct, 3) AS oi_change, p.price_close
+               round(o.open_interest_change_pct, 3) AS oi_change,
+               round(p.price_close, 2) AS price_close
         FROM funding_daily f
         LEFT JOIN open_interest_daily o USING (date, venue, symbol)
         LEFT JOIN prices_daily p USING (date, venue, symbol)
         WHERE f.symbol = 'BTCUSDT' ORDER BY f.date""",
     "What the gate said, night by night": """
-        SELECT r.run_id, r.last_date AS night, r.verdict, count(*) AS expectations,
+        SELECT r.last_date AS night, r.verdict, count(*) AS expectations,
                count(*) FILTER (NOT success) AS failed,
                string_agg(e.table_name || '.' || e.expectation, ', ') FILTER (NOT success) AS which
         FROM runs r JOIN expectation_results e USING (run_id)
-        GROUP BY ALL ORDER BY r.run_id""",
+        GROUP BY r.run_id, r.last_date, r.verdict ORDER BY r.run_id""",
 }
 
 _NEXT = """\
 [bold]Try next[/bold]
-  .venv/bin/perpmill -h
+  .venv/bin/perpmill --help
   .venv/bin/perpmill status -c {config}
-  .venv/bin/perpmill sql -c {config} "FROM funding_daily WHERE symbol = 'BTCUSDT'"
-  .venv/bin/perpmill sql -c {config} "SELECT column_name, unit, meaning FROM column_dictionary"
-  .venv/bin/perpmill sql -c {config} "SELECT key, sha256, rows_read FROM raw_files LIMIT 5"
-  duckdb -readonly {folder}/lake/published/perpmill.duckdb   # or any other DuckDB reader
-Your own data: copy perpmill.example.toml to perpmill.toml, then .venv/bin/perpmill nightly
+  .venv/bin/perpmill sql -c {config} "SHOW TABLES"
+  .venv/bin/perpmill sql -c {config} "SELECT column_name, unit, meaning
+      FROM column_dictionary WHERE table_name = 'funding_daily'"
+  .venv/bin/perpmill sql -c {config} "SELECT symbol, sum(funding_rate_sum) AS paid
+      FROM funding_daily WHERE date >= '2021-01-11' GROUP BY symbol ORDER BY paid DESC"
+  .venv/bin/perpmill sql -c {config} "SELECT key, rows_read, rows_kept, rows_duplicate
+      FROM raw_files WHERE key LIKE '%/BTCUSDT-metrics-2021-01-1%'"
+  duckdb -readonly {folder}/lake/published/perpmill.duckdb
+      (or any other DuckDB reader)
+Your own data: README.md, "Your own data".
 """
 
 

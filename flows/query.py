@@ -9,15 +9,19 @@ from datetime import date, datetime
 from pathlib import Path
 
 import duckdb
+from rich.cells import cell_len
 from rich.console import Console
-from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
 
 from flows.reading import connect, published
 from flows.settings import Settings
 
 PAGE_ROWS = 10_000
 SHOWN_ROWS = 200
+FOLDED_WIDTH = 24
+"""Characters below which text is never broken over lines: a run's id fits."""
+GAP = 2
 
 
 class QueryError(ValueError):
@@ -54,6 +58,8 @@ def run_query(
                     console.file.write(lines.getvalue())
         except duckdb.Error as error:
             raise QueryError(str(error)) from error
+        except OSError as error:
+            raise QueryError(f"{output}: {error.strerror}") from error
 
 
 def _write(
@@ -83,24 +89,56 @@ def _plain(value: object) -> object:
 
 
 def _print_table(relation: duckdb.DuckDBPyConnection, columns: list[str], console: Console) -> None:
+    """At most SHOWN_ROWS rows, one a line. Where a terminal is too narrow for that, long texts are
+    folded, and where this is not enough each row is shown as a block, one value a line."""
     rows = relation.fetchmany(SHOWN_ROWS + 1)
-    numeric = {
-        name
+    shown = [[_shown(value) for value in row] for row in rows[:SHOWN_ROWS]]
+    widths = [
+        max(len(name), *(cell_len(Text.from_markup(row[position]).plain) for row in shown), 0)
         for position, name in enumerate(columns)
-        if any(isinstance(row[position], int | float) for row in rows)
-    }
-    table = Table(header_style="bold", box=None, pad_edge=False)
-    for name in columns:
-        table.add_column(name, justify="right" if name in numeric else "left", no_wrap=True)
-    for row in rows[:SHOWN_ROWS]:
-        table.add_row(*(_shown(value) for value in row))
-    # A number cut short is a wrong number: let a narrow terminal wrap the line instead.
-    boundless = console.options.update(max_width=10_000)
-    needed = Measurement.get(console, boundless, table).maximum
-    wide = Console(file=console.file, width=max(needed, console.width), no_color=console.no_color)
-    wide.print(table)
+    ]
+    numeric = [
+        any(isinstance(row[position], int | float) for row in rows)
+        for position in range(len(columns))
+    ]
+    # A number cut short is a wrong number, and a pipe wants a row a line: never narrower than this.
+    gaps = GAP * (len(columns) - 1)
+    least = gaps + sum(
+        width if number else min(width, max(FOLDED_WIDTH, len(name)))
+        for name, width, number in zip(columns, widths, numeric, strict=True)
+    )
+    if console.is_terminal and least > console.width:
+        _print_blocks(shown, columns, console)
+    else:
+        table = Table(header_style="bold", box=None, pad_edge=False, padding=(0, GAP, 0, 0))
+        fits = gaps + sum(widths) <= console.width or not console.is_terminal
+        for name, width, number in zip(columns, widths, numeric, strict=True):
+            whole = fits or number or width <= FOLDED_WIDTH
+            table.add_column(
+                name,
+                justify="right" if number else "left",
+                no_wrap=whole,
+                min_width=width if whole else max(FOLDED_WIDTH, len(name)),
+                overflow="fold",
+            )
+        for row in shown:
+            table.add_row(*row)
+        width = max(gaps + sum(widths), console.width) if fits else console.width
+        Console(file=console.file, width=width, no_color=console.no_color).print(table)
+    if not rows:
+        console.print("no rows", style="dim")
     if len(rows) > SHOWN_ROWS:
         console.print(f"… only the first {SHOWN_ROWS} rows; --format csv prints all", style="dim")
+
+
+def _print_blocks(shown: list[list[str]], columns: list[str], console: Console) -> None:
+    longest = max(map(len, columns))
+    for number, row in enumerate(shown, start=1):
+        console.print(f"row {number}", style="dim", highlight=False)
+        for name, value in zip(columns, row, strict=True):
+            console.print(
+                f"  [bold]{name:<{longest}}[/bold]  {value}", highlight=False, soft_wrap=True
+            )
 
 
 def _shown(value: object) -> str:

@@ -83,5 +83,5 @@ def render(said: dict[str, Any], console: Console) -> None:
             f"[{colour}]{failure['severity']}[/{colour}] {failure['table_name']}: "
             f"{failure['expectation']}"
         )
-        if failure["detail"]:
-            console.print(f"    {failure['detail']}", markup=False, style="dim")
+        for line in failure["detail"].split("; ") if failure["detail"] else ():
+            console.print(f"    {line}", markup=False, style="dim", soft_wrap=True)
