@@ -11,6 +11,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from flows.cli import app
@@ -266,3 +267,64 @@ def test_days_in_the_wrong_order(perpmill: Perpmill, command: str) -> None:
     told = perpmill(command, "--start", str(LAST), "--end", str(FIRST))
     assert told.exit_code == Exit.USAGE, told.output
     assert str(LAST) in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("order", "said"),
+    [(["--start", "2021-01-31", "--end", "2021-01-29"], "2021-01-29"), (["--venue", "x"], "'x'")],
+)
+def test_a_backfill_that_cannot_run_is_refused_before_prefect_starts(
+    perpmill: Perpmill, monkeypatch: pytest.MonkeyPatch, order: list[str], said: str
+) -> None:
+    monkeypatch.setattr("flows.cli.quiet_prefect", lambda: pytest.fail("Prefect is started"))
+    days = [] if "--start" in order else ["--start", str(FIRST), "--end", str(LAST)]
+    told = perpmill("backfill", *days, *order)
+    assert told.exit_code == Exit.USAGE, told.output
+    assert said in told.stderr
+
+
+# ---- what a person at a narrow terminal sees ----------------------------------------------------
+
+
+@pytest.fixture
+def at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    seen = io.StringIO()
+    console = Console(file=seen, width=80, force_terminal=True, color_system=None)
+    monkeypatch.setattr("flows.cli.out", console)
+    return seen
+
+
+def test_long_texts_are_folded(perpmill: Perpmill, at_a_terminal: io.StringIO) -> None:
+    perpmill("sql", "SELECT repeat('x', 100) AS long, 0.00111069 AS rate")
+    lines = at_a_terminal.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "0.00111069" in lines[1]
+    assert sum(line.count("x") for line in lines) == 100
+
+
+def test_a_row_too_wide_is_a_block(perpmill: Perpmill, at_a_terminal: io.StringIO) -> None:
+    perpmill("sql", f"{QUESTION.replace('SELECT date, ', 'SELECT *, date AS again, ')} LIMIT 2")
+    said = at_a_terminal.getvalue().splitlines()
+    assert [line for line in said if line.startswith("row ")] == ["row 1", "row 2"]
+    assert ["settlement_count", "3"] in [line.split() for line in said]
+
+
+def test_no_rows_is_said(perpmill: Perpmill) -> None:
+    told = perpmill("sql", "SELECT 1 AS one WHERE false")
+    assert told.stdout.splitlines()[-1] == "no rows"
+
+
+def test_the_ending_of_a_file_decides_its_format(perpmill: Perpmill, tmp_path: Path) -> None:
+    for ending, starts in ((".parquet", b"PAR1"), (".json", b"["), (".csv", b"one"), ("", b"one")):
+        file = tmp_path / f"out{ending}"
+        assert perpmill("sql", "SELECT 1 AS one", "-o", str(file)).exit_code == Exit.DONE
+        assert file.read_bytes().startswith(starts)
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_file_that_cannot_be_written(perpmill: Perpmill, tmp_path: Path, form: str) -> None:
+    told = perpmill(
+        "sql", "SELECT 1 AS one", "--format", form, "-o", str(tmp_path / "absent" / "x")
+    )
+    assert told.exit_code == Exit.USAGE, told.output
+    assert "absent" in told.stderr
