@@ -1,4 +1,4 @@
-# Everything happens in .venv; nothing outside the project is touched.
+# Everything happens in the project's folder; only uv keeps a cache elsewhere.
 # Needs: make, Python 3.11 or newer, a package index.
 
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \

@@ -9,7 +9,7 @@ from flows.run import Run
 from flows.settings import Settings
 from flows.stages.ingest.unlisted import must_list
 from flows.storage.archive import open_archive
-from flows.storage.http import HttpClient, HttpError
+from flows.storage.http import HttpClient, HttpError, NotFound, Patience, Refused
 from flows.storage.object_store import StoreUnavailable
 
 
@@ -47,7 +47,7 @@ def check(settings: Settings, console: Console) -> Exit:
                     problem = error
                 say(f"{source.venue} {kind}", address, problem)
             if source.api is not None:
-                say(f"{source.venue} api", source.api, None)
+                say(f"{source.venue} api", source.api, _answers(source.api))
             if source.archive is source.api is source.dumps is None:
                 say(source.venue, "", ValueError("names no archive, api or dumps"))
     return Exit.INPUT_UNAVAILABLE if problems else Exit.DONE
@@ -60,4 +60,16 @@ def _writable(run: Run) -> Exception | None:
         run.store.delete(key)
     except StoreUnavailable as error:
         return error
+    return None
+
+
+def _answers(address: str) -> Exception | None:
+    """Whether anybody answers there at all; what the root of an API says does not matter."""
+    with HttpClient(Patience(attempts=1)) as http:
+        try:
+            http.get(address)
+        except (NotFound, Refused):
+            return None
+        except HttpError as error:
+            return error
     return None

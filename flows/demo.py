@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import threading
@@ -90,6 +91,7 @@ def main(folder: Path) -> None:
     began = time.monotonic()
     _clear(folder)
     reporting.set_up(quiet=True)
+    os.environ.setdefault("PREFECT_HOME", str(folder.resolve() / ".prefect"))
     quiet_prefect()
     # The gate's library takes seconds to import: it may do so while the simulator works.
     threading.Thread(target=warm_up, daemon=True).start()

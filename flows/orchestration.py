@@ -11,6 +11,7 @@ _DEFAULTS = {
     # Expected endings (gate, missing input, lock) are told once, by us, without a traceback.
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
     # A fresh home also migrates a database; on a busy two-core machine that passes 20 seconds.
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
 }

@@ -82,7 +82,7 @@ class Run:
                     f"{', '.join(carriers) or 'none'})"
                 )
         if not settings.sources:
-            raise ConfigError("sources: none configured; see `perpmill config check`")
+            raise ConfigError("sources: none configured; perpmill.example.toml shows how")
         now = clock()
         run_id = new_run_id(now)
         store = open_store(settings.lake, settings.s3.options())
