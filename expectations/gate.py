@@ -65,10 +65,15 @@ def audit(
     if unchecked := sorted((in_file | PUBLISHED_TABLES.keys()) - checked):
         raise NothingChecked(f"{build}: no expectation ran on {', '.join(unchecked)}")
     results = _results(outcomes, run_id)
+    return Audit(results, verdict_of(results))
+
+
+def verdict_of(results: pl.DataFrame) -> Verdict:
+    """What results of expectations (ExpectationResults) amount to."""
     failed = results.filter(~pl.col("success"))["severity"].to_list()
     if Severity.CRITICAL in failed:
-        return Audit(results, Verdict.BLOCKED)
-    return Audit(results, Verdict.WARNED if failed else Verdict.PASSED)
+        return Verdict.BLOCKED
+    return Verdict.WARNED if failed else Verdict.PASSED
 
 
 def _results(outcomes: Sequence[Outcome], run_id: str) -> pl.DataFrame:

@@ -27,7 +27,7 @@ def published(settings: Settings) -> tuple[Pointer, Path]:
 
 def connect(build: Path) -> duckdb.DuckDBPyConnection:
     """A connection that can read this build and nothing else: no files, network or extensions."""
-    connection = duckdb.connect(
+    return duckdb.connect(
         str(build),
         read_only=True,
         config={
@@ -37,4 +37,3 @@ def connect(build: Path) -> duckdb.DuckDBPyConnection:
             "lock_configuration": True,
         },
     )
-    return connection  # noqa: RET504 - the type of duckdb.connect is checked here

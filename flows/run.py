@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -116,3 +116,18 @@ class Days:
 
     def each(self) -> list[date]:
         return [self.first + timedelta(days=n) for n in range((self.last - self.first).days + 1)]
+
+
+def stretches(days: Iterable[date], size: int) -> Iterator[Days]:
+    """Ascending days as runs of consecutive ones, each at most `size` long."""
+    stretch: Days | None = None
+    for day in days:
+        if stretch is None:
+            stretch = Days(day, day)
+        elif day == stretch.last + timedelta(days=1) and (day - stretch.first).days < size:
+            stretch = Days(stretch.first, day)
+        else:
+            yield stretch
+            stretch = Days(day, day)
+    if stretch is not None:
+        yield stretch

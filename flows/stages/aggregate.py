@@ -7,7 +7,7 @@ computed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -15,8 +15,8 @@ import polars as pl
 
 from flows.instruments import venue_instruments
 from flows.reporting import Reporter, log
-from flows.run import Run, transforms_digest
-from flows.storage.partitions import Layer, PartitionRecord, fingerprint
+from flows.run import Days, Run, stretches, transforms_digest
+from flows.storage.partitions import Layer, fingerprint
 from transforms.daily.catalogue import DAILY, tables_of
 from transforms.daily.coverage import COVERAGE_LOOKBACK_DAYS, coverage_daily, presence
 from transforms.daily.table import DailyTable, Inputs
@@ -95,25 +95,13 @@ def _aggregate_venue(run: Run, venue: Venue, days: list[date], reporter: Reporte
                 for day in candidates
             }
             stale = [day for day in candidates if held.get((table.name, day)) != marks[day]]
-            for first, last in _stretches(stale, run.settings.batch_days):
-                rows = _compute(run, venue, table, normalised, instruments, first, last)
-                _write(layer, venue, table.name, rows, first, last, marks)
+            for stretch in stretches(stale, run.settings.batch_days):
+                rows = _compute(run, venue, table, normalised, instruments, stretch)
+                _write(layer, venue, table.name, rows, stretch, marks)
             advance()
         _cover(run, venue, layer, normalised, instruments, candidates, held)
         advance()
     log.info("aggregated", venue=venue.name, days=len(candidates))
-
-
-def _stretches(days: Sequence[date], size: int) -> Iterator[tuple[date, date]]:
-    """First and last of each run of consecutive days, at most `size` long."""
-    batch: list[date] = []
-    for day in days:
-        if batch and (day != batch[-1] + DAY or len(batch) == size):
-            yield batch[0], batch[-1]
-            batch = []
-        batch.append(day)
-    if batch:
-        yield batch[0], batch[-1]
 
 
 def _compute(
@@ -122,10 +110,10 @@ def _compute(
     table: DailyTable,
     normalised: _Normalised,
     instruments: pl.DataFrame,
-    first: date,
-    last: date,
+    days: Days,
 ) -> pl.DataFrame:
-    start, end = first - table.lookback_days * DAY, last + table.lookahead_days * DAY
+    start = days.first - table.lookback_days * DAY
+    end = days.last + table.lookahead_days * DAY
     layer = Layer(run.store, run.ledger, "normalised")
     schema = dict(DATASETS[table.dataset].create_empty().schema)
     with layer.scan(normalised.keys(table.dataset, start, end), schema) as rows:
@@ -136,7 +124,7 @@ def _compute(
             regimes=regime_table(venue),
             venue=venue.name,
         )
-        return table.compute(inputs, first, last)
+        return table.compute(inputs, days.first, days.last)
 
 
 def _accounting(
@@ -172,24 +160,25 @@ def _cover(
     }
     stale = [day for day in candidates if held.get(("coverage_daily", day)) != marks[day]]
     rows_layer = Layer(run.store, run.ledger, "normalised")
-    for first, last in _stretches(stale, 31):
+    for stretch in stretches(stale, 31):
+        begin, end = stretch.first - lookback, stretch.last
         seen = []
         for dataset in datasets:
-            keys = normalised.keys(dataset, first - lookback, last)
+            keys = normalised.keys(dataset, begin, end)
             with rows_layer.scan(keys, dict(DATASETS[dataset].create_empty().schema)) as rows:
                 seen.append(presence(rows, dataset))
-        files = [_accounting(run, normalised, d, first - lookback, last) for d in datasets]
+        files = [_accounting(run, normalised, d, begin, end) for d in datasets]
         coverage = coverage_daily(
             pl.concat(seen),
-            first,
-            last,
+            stretch.first,
+            stretch.last,
             venue=venue.name,
             datasets=supported,
             owed=datasets,
             instruments=instruments,
             accounting=pl.concat(files),
         )
-        _write(layer, venue, "coverage_daily", coverage, first, last, marks)
+        _write(layer, venue, "coverage_daily", coverage, stretch, marks)
 
 
 def _supported(run: Run, venue: Venue) -> set[str]:
@@ -204,14 +193,10 @@ def _write(
     venue: Venue,
     name: str,
     rows: pl.DataFrame,
-    first: date,
-    last: date,
+    days: Days,
     marks: dict[date, str],
 ) -> None:
-    records: list[PartitionRecord] = []
-    for offset in range((last - first).days + 1):
-        day = first + offset * DAY
-        records.append(
-            layer.write(name, venue.name, day, rows.filter(pl.col("date") == day), marks[day])
-        )
-    layer.record(records)
+    layer.record(
+        layer.write(name, venue.name, day, rows.filter(pl.col("date") == day), marks[day])
+        for day in days.each()
+    )

@@ -8,7 +8,7 @@ never shows.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -18,7 +18,7 @@ import polars as pl
 from flows.failures import InputUnavailable
 from flows.instruments import instrument_answers
 from flows.reporting import Reporter, log
-from flows.run import Run, transforms_digest
+from flows.run import Days, Run, stretches, transforms_digest
 from flows.storage import raw_shelf
 from flows.storage.partitions import Layer, PartitionRecord, fingerprint
 from transforms.instruments import InstrumentBook
@@ -78,11 +78,10 @@ def _normalise_venue(run: Run, venue: Venue, days: list[date], reporter: Reporte
     }
     stale = {key: mark for key, mark in wanted.items() if held.get(key) != mark}
     stale_days = sorted({day for _, day in stale})
-    batches = list(_batches(stale_days, run.settings.batch_days))
     with reporter.steps(f"normalise {venue.name}", len(stale_days)) as advance:
-        for batch in batches:
+        for batch in stretches(stale_days, run.settings.batch_days):
             _normalise_batch(run, venue, files, answers, touches, stale, batch)
-            for _ in batch:
+            for _ in batch.each():
                 advance()
     log.info("normalised", venue=venue.name, partitions=len(stale), days=len(stale_days))
     return set(stale_days)
@@ -186,18 +185,6 @@ def _identity_digests(book: InstrumentBook) -> dict[str, str]:
     return {symbol: fingerprint(text) for symbol, text in changes.iter_rows()}
 
 
-def _batches(days: list[date], size: int) -> Iterator[list[date]]:
-    """Runs of consecutive days, at most `size` long."""
-    batch: list[date] = []
-    for day in days:
-        if batch and (day != batch[-1] + DAY or len(batch) == size):
-            yield batch
-            batch = []
-        batch.append(day)
-    if batch:
-        yield batch
-
-
 def _normalise_batch(
     run: Run,
     venue: Venue,
@@ -205,14 +192,18 @@ def _normalise_batch(
     answers: pl.DataFrame,
     touches: _Touch,
     stale: dict[tuple[str, date], str],
-    batch: list[date],
+    batch: Days,
 ) -> None:
-    due = {key: mark for key, mark in stale.items() if key[1] in batch}
+    due = {
+        (dataset, day): mark
+        for (dataset, day), mark in stale.items()
+        if batch.first <= day <= batch.last
+    }
     rows = files.filter(pl.col("key").is_in(touches.keys(due).implode())).iter_rows(named=True)
     with ThreadPoolExecutor(run.settings.fetch_concurrency) as pool:
         payloads = list(pool.map(lambda row: raw_shelf.load(run.store, row), rows))
     try:
-        result = normalise(venue, payloads, batch[0], batch[-1], answers)
+        result = normalise(venue, payloads, batch.first, batch.last, answers)
     except BadPayload as error:
         raise InputUnavailable(
             f"{error}\nThe file lies in the lake as it came; nothing was published."

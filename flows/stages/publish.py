@@ -6,13 +6,14 @@ from datetime import datetime
 
 import polars as pl
 
+from expectations.gate import verdict_of
 from flows.failures import GateBlocked
 from flows.reporting import log
 from flows.run import Run
 from flows.storage.builds import Builds, Candidate, NoCandidate, writing
 from flows.storage.publication import Pointer, Publication, build_key
 from flows.storage.warehouse import seal
-from transforms.schemas.evidence import Runs, Severity, Verdict
+from transforms.schemas.evidence import Runs, Verdict
 
 
 def publish_candidate(run: Run, candidate: Candidate) -> Pointer:
@@ -51,14 +52,6 @@ def publish_candidate(run: Run, candidate: Candidate) -> Pointer:
     builds.discard_candidate(candidate.run_id)
     log.info("published", run_id=candidate.run_id, sha256=sha256, verdict=verdict.value)
     return swapped
-
-
-def verdict_of(results: pl.DataFrame) -> Verdict:
-    """What results of expectations amount to."""
-    failed = results.filter(~pl.col("success"))["severity"]
-    if Severity.CRITICAL.value in failed:
-        return Verdict.BLOCKED
-    return Verdict.WARNED if failed.len() else Verdict.PASSED
 
 
 def _run_row(candidate: Candidate, verdict: Verdict, now: datetime) -> pl.DataFrame:
