@@ -23,6 +23,7 @@ import duckdb
 import polars as pl
 
 from flows.storage.build_file import connect, full_hashes, quoted, table_hashes, tables_in
+from sql.macros import macros
 from sql.views import meaning, views
 from transforms.schemas.evidence import Verdict
 from transforms.schemas.published import (
@@ -93,6 +94,8 @@ def _adopt(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         connection.execute(statements)
         said = meaning(statements).replace("'", "''")
         connection.execute(f"COMMENT ON VIEW {quoted(view)} IS '{said}'")
+    for statements in macros().values():
+        connection.execute(statements)
 
 
 def _checked(table: str, rows: pl.DataFrame) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""The published daily tables: one row per UTC day, venue and symbol.
+"""The published tables of the venues: one row per UTC day (or hour), venue and symbol.
 
 Column names are a contract with analysts' queries and dashboards.
 """
@@ -180,6 +180,24 @@ class LiquidationsDaily(VenueDay):
     )
 
 
+class LiquidationsHourly(VenueDay):
+    """Positions liquidated in an hour. There are rows only for hours with events: in the other
+    hours of a day that `liquidations_daily` has a row for, none was seen."""
+
+    hour = moment("Start of the hour", key=True)
+    long_usd = number("Long positions liquidated", "USD", null="an amount has no price", min=0)
+    short_usd = number("Short positions liquidated", "USD", null="an amount has no price", min=0)
+    total_usd = number(
+        "Positions liquidated",
+        "USD",
+        null="an amount has no price",
+        formula="long_usd + short_usd",
+        min=0,
+    )
+    long_count = count("Orders that closed longs, duplicates removed")
+    short_count = count("Orders that closed shorts, duplicates removed")
+
+
 class PositioningDaily(VenueDay):
     """Long/short and taker ratios over a day's samples."""
 
@@ -224,6 +242,7 @@ DAILY_TABLES: dict[str, type[VenueDay]] = {
     "funding_daily": FundingDaily,
     "open_interest_daily": OpenInterestDaily,
     "liquidations_daily": LiquidationsDaily,
+    "liquidations_hourly": LiquidationsHourly,
     "positioning_daily": PositioningDaily,
     "prices_daily": PricesDaily,
 }
@@ -232,6 +251,7 @@ SOURCE_DATASET: dict[str, str] = {
     "funding_daily": "funding_rates",
     "open_interest_daily": "open_interest",
     "liquidations_daily": "liquidations",
+    "liquidations_hourly": "liquidations",
     "positioning_daily": "positioning",
     "prices_daily": "prices",
 }

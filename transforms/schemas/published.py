@@ -9,9 +9,11 @@ import polars as pl
 
 from transforms.schemas.daily import DAILY_TABLES
 from transforms.schemas.evidence import EVIDENCE_TABLES, ColumnDictionary
+from transforms.schemas.market import MARKET_TABLES
 from transforms.schemas.references import REFERENCE_TABLES
 
 PUBLISHED_TABLES: dict[str, type[dy.Schema]] = {
+    **MARKET_TABLES,
     **DAILY_TABLES,
     **REFERENCE_TABLES,
     **EVIDENCE_TABLES,

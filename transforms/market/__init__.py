@@ -1,0 +1,1 @@
+"""What all venues together show: totals, weighted rates, and signals against an asset's past."""
