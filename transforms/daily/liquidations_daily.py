@@ -1,12 +1,7 @@
 """Positions liquidated on a day.
 
-Amounts are added up in fixed point (a trillionth of a dollar or coin), so that sums are exact, do
-not depend on order, and a rolling window is the difference of two running sums without rounding;
-a published double is the one nearest to the exact sum.
-
-Rolling windows are (t − length, t] at event times t and belong to the day of t. They look into
-the day before; if no feed covered that, they hold what was seen, and `completeness` stays about
-the day itself. Of equal maxima, the earliest counts.
+Rolling windows look into the day before; if no feed covered that, they hold what was seen, and
+`completeness` stays about the day itself.
 """
 
 from __future__ import annotations
@@ -15,21 +10,17 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from transforms.daily.fixed_point import FIXED_POINT, nearest_double
 from transforms.daily.grain import SYMBOL_DAY, published, rows_between
 from transforms.daily.liquidation_feed import covered, on_days, with_completeness
+from transforms.daily.rolling_windows import rolling_maximum
 from transforms.daily.table import DailyTable, Inputs
 from transforms.schemas.column import Side
 from transforms.schemas.daily import LiquidationsDaily
 
-_FIXED_POINT = pl.Decimal(38, 12)
 _LISTING = ("symbol", "listing")
 _WINDOWS = {"max_24h": timedelta(hours=24), "max_1h": timedelta(hours=1)}
 _SUMS = ("long_usd", "short_usd", "total_usd", "long_coin", "short_coin")
-
-
-def _double(column: pl.Expr) -> pl.Expr:
-    """The double nearest to a fixed-point number; a direct cast rounds twice."""
-    return column.cast(pl.String).cast(pl.Float64)
 
 
 def _sum_of(amount: str, side: Side) -> pl.Expr:
@@ -53,7 +44,7 @@ def _totals(events: pl.DataFrame) -> pl.DataFrame:
             priced_at_limit_count=(pl.col("price_kind") == "limit").sum().cast(pl.Int64),
         )
         .with_columns(total_usd=pl.col("long_usd") + pl.col("short_usd"))
-        .with_columns(_double(pl.col(column)) for column in _SUMS)
+        .with_columns(nearest_double(pl.col(column)) for column in _SUMS)
     )
 
 
@@ -70,67 +61,9 @@ def _largest(events: pl.DataFrame) -> pl.DataFrame:
         )
         .group_by(*SYMBOL_DAY, maintain_order=True)
         .agg(
-            largest_usd=_double(pl.col("amount_usd").first()),
+            largest_usd=nearest_double(pl.col("amount_usd").first()),
             largest_side=pl.col("side").first(),
             largest_at=pl.col("liquidated_at").first(),
-        )
-    )
-
-
-def _rolling_maximum(events: pl.DataFrame, name: str, length: timedelta) -> pl.DataFrame:
-    """`{name}_usd` and `{name}_end` per symbol-day that has events; both NULL where an event
-    inside a window that ends on the day has no USD amount."""
-    running = (
-        events.sort(*_LISTING, "liquidated_at")
-        .group_by(*_LISTING, "date", "liquidated_at", maintain_order=True)
-        .agg(
-            at_once=pl.col("amount_usd").sum(),
-            unpriced=pl.col("amount_usd").null_count().cast(pl.Int64),
-        )
-        .select(
-            *_LISTING,
-            "date",
-            "liquidated_at",
-            until=pl.col("at_once").cum_sum().over(_LISTING),
-            unpriced=pl.col("unpriced").cum_sum().over(_LISTING),
-        )
-    )
-    left_behind = running.select(
-        *_LISTING,
-        gone_at="liquidated_at",
-        gone="until",
-        gone_unpriced="unpriced",
-    ).sort("gone_at")
-    windows = (
-        running.with_columns(opens=pl.col("liquidated_at") - length)
-        .sort("opens")
-        .join_asof(
-            left_behind,
-            left_on="opens",
-            right_on="gone_at",
-            by=_LISTING,
-            strategy="backward",
-            check_sortedness=False,
-        )
-        .with_columns(
-            total=pl.col("until") - pl.col("gone").fill_null(0),
-            unpriced=pl.col("unpriced") - pl.col("gone_unpriced").fill_null(0),
-        )
-    )
-    known = pl.col("unpriced").first() == 0
-    return (
-        windows.sort(
-            *SYMBOL_DAY,
-            "unpriced",
-            "total",
-            "liquidated_at",
-            "listing",
-            descending=[False, False, True, True, False, False],
-        )
-        .group_by(*SYMBOL_DAY, maintain_order=True)
-        .agg(
-            pl.when(known).then(_double(pl.col("total").first())).alias(f"{name}_usd"),
-            pl.when(known).then(pl.col("liquidated_at").first()).alias(f"{name}_end"),
         )
     )
 
@@ -143,12 +76,15 @@ def compute(inputs: Inputs, first: date, last: date) -> pl.DataFrame:
         last,
         "liquidated_at",
         ("side", "event_ordinal", "price_kind", "amount_coin", "amount_usd", "source", "raw_key"),
-    ).with_columns(pl.col("amount_coin", "amount_usd").cast(_FIXED_POINT))
+    ).with_columns(pl.col("amount_coin", "amount_usd").cast(FIXED_POINT))
     events = with_day_before.filter(pl.col("date") >= first)
     accounting = on_days(inputs.accounting, first, last)
     daily = covered(events, accounting, inputs.instruments)
     daily = with_completeness(daily, events, accounting, inputs.regimes)
-    maxima = [_rolling_maximum(with_day_before, name, length) for name, length in _WINDOWS.items()]
+    maxima = [
+        rolling_maximum(with_day_before, name, length, series=_LISTING, per=("symbol",))
+        for name, length in _WINDOWS.items()
+    ]
     for part in (_totals(events), _largest(events), *maxima):
         daily = daily.join(part, on=SYMBOL_DAY, how="left")
     # Only symbol-days without any event: a NULL of one with events is an amount not known.
