@@ -90,6 +90,21 @@ def settlements(
     ]
 
 
+def liquidated(
+    stamp: str, side: str, usd: float | None, coin: float | None = 1.0, **facts: Any
+) -> dict[str, Any]:
+    """A liquidation of the plain instrument."""
+    why = {} if usd is not None and coin is not None else {"amount_null_reason": "no price"}
+    return {
+        "liquidated_at": at(stamp),
+        "side": side,
+        "amount_usd": usd,
+        "amount_coin": coin,
+        **why,
+        **facts,
+    }
+
+
 def files(records: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     """Accounting with `date`."""
     plain = _PLAIN | {"symbol": None, "dataset": "liquidations"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.daily.given import at, column, computed, day, files, listings, regimes
+from tests.daily.given import at, column, computed, day, files, liquidated, listings, regimes
 from transforms.daily.liquidations_daily import LIQUIDATIONS_DAILY
 
 THROTTLED = regimes(
@@ -20,18 +20,6 @@ THROTTLED = regimes(
 EVERY_HOUR = [f"2026-03-01 {hour:02}:30" for hour in range(24)]
 
 
-def event(stamp, side, usd, coin=1.0, **facts):
-    why = {} if usd is not None and coin is not None else {"amount_null_reason": "no price"}
-    return {
-        "liquidated_at": at(stamp),
-        "side": side,
-        "amount_usd": usd,
-        "amount_coin": coin,
-        **why,
-        **facts,
-    }
-
-
 def liquidations(events, first="2026-03-01", last="2026-03-01", **context):
     return computed(LIQUIDATIONS_DAILY, events, first, last, **context)
 
@@ -39,10 +27,10 @@ def liquidations(events, first="2026-03-01", last="2026-03-01", **context):
 def test_sums_counts_and_the_largest():
     daily = liquidations(
         [
-            event("2026-03-01 01:00", "long", 100.25, 1.5),
-            event("2026-03-01 02:00", "long", 0.1, 0.25),
-            event("2026-03-01 02:00", "long", 0.2, 0.25, event_ordinal=2, price_kind="limit"),
-            event("2026-03-01 03:00", "short", 100.25, 2.0),
+            liquidated("2026-03-01 01:00", "long", 100.25, 1.5),
+            liquidated("2026-03-01 02:00", "long", 0.1, 0.25),
+            liquidated("2026-03-01 02:00", "long", 0.2, 0.25, event_ordinal=2, price_kind="limit"),
+            liquidated("2026-03-01 03:00", "short", 100.25, 2.0),
         ]
     )
     row = daily.row(0, named=True)
@@ -62,12 +50,12 @@ def test_sums_counts_and_the_largest():
 
 def test_rolling_windows_look_into_the_day_before_and_are_open_at_their_start():
     events = [
-        event("2026-02-28 10:00", "long", 1000.0),
-        event("2026-02-28 12:00", "long", 50.0),
-        event("2026-03-01 10:00", "short", 10.0),  # (02-28 10:00, …]: 50 + 10 = 60
-        event("2026-03-01 11:00", "long", 5.0),  # 50 + 10 + 5 = 65; hour: 5, 10:00 is out
-        event("2026-03-01 11:59", "long", 4.0),  # 69; hour: 5 + 4 = 9
-        event("2026-03-01 12:00", "long", 1.0),  # 12:00 of the day before is out: 20
+        liquidated("2026-02-28 10:00", "long", 1000.0),
+        liquidated("2026-02-28 12:00", "long", 50.0),
+        liquidated("2026-03-01 10:00", "short", 10.0),  # (02-28 10:00, …]: 50 + 10 = 60
+        liquidated("2026-03-01 11:00", "long", 5.0),  # 50 + 10 + 5 = 65; hour: 5, 10:00 is out
+        liquidated("2026-03-01 11:59", "long", 4.0),  # 69; hour: 5 + 4 = 9
+        liquidated("2026-03-01 12:00", "long", 1.0),  # 12:00 of the day before is out: 20
     ]
     daily = liquidations(events, "2026-02-28", "2026-03-01")
     assert column(daily, "max_24h_usd") == {"2026-02-28": 1050.0, "2026-03-01": 69.0}
@@ -81,9 +69,9 @@ def test_rolling_windows_look_into_the_day_before_and_are_open_at_their_start():
 def test_events_of_one_instant_are_in_one_window():
     daily = liquidations(
         [
-            event("2026-03-01 10:00", "long", 1.0),
-            event("2026-03-01 10:00", "short", 2.0),
-            event("2026-03-01 10:00", "short", 4.0, event_ordinal=2),
+            liquidated("2026-03-01 10:00", "long", 1.0),
+            liquidated("2026-03-01 10:00", "short", 2.0),
+            liquidated("2026-03-01 10:00", "short", 4.0, event_ordinal=2),
         ]
     )
     assert daily["max_1h_usd"].to_list() == [7.0]
@@ -91,15 +79,15 @@ def test_events_of_one_instant_are_in_one_window():
 
 def test_of_equal_maxima_the_earliest_counts():
     daily = liquidations(
-        [event("2026-03-01 10:00", "long", 3.0), event("2026-03-01 12:00", "long", 3.0)]
+        [liquidated("2026-03-01 10:00", "long", 3.0), liquidated("2026-03-01 12:00", "long", 3.0)]
     )
     assert daily["max_1h_end"].to_list() == [at("2026-03-01 10:00")]
 
 
 def test_an_amount_not_known_leaves_its_sums_unknown_and_no_others():
     events = [
-        event("2026-03-01 10:00", "long", None, None),
-        event("2026-03-01 12:00", "short", 3.0, 2.0),
+        liquidated("2026-03-01 10:00", "long", None, None),
+        liquidated("2026-03-01 12:00", "short", 3.0, 2.0),
     ]
     row = liquidations(events).row(0, named=True)
     assert row["long_usd"] is None
@@ -114,7 +102,7 @@ def test_an_amount_not_known_leaves_its_sums_unknown_and_no_others():
     assert row["max_1h_end"] is None
     # The day after: a window that still holds it is not known; the hour is.
     after = liquidations(
-        [*events, event("2026-03-02 09:00", "long", 1.0)], "2026-03-02", "2026-03-02"
+        [*events, liquidated("2026-03-02 09:00", "long", 1.0)], "2026-03-02", "2026-03-02"
     ).row(0, named=True)
     assert after["max_24h_usd"] is None
     assert after["max_1h_usd"] == 1.0
@@ -159,10 +147,10 @@ def test_a_recording_covers_the_live_instruments_of_the_margins_it_carries():
             {"symbol": "BTCUSD_PERP", "margin_type": "inverse", "quote_asset": "USD"},
         ]
     )
-    heard = [event(stamp, "long", 1.0, raw_key="raw/ws") for stamp in EVERY_HOUR]
+    heard = [liquidated(stamp, "long", 1.0, raw_key="raw/ws") for stamp in EVERY_HOUR]
     alone = liquidations(heard, accounting=files([recording()]), instruments=book)
     assert alone["symbol"].to_list() == ["BTCUSDT"]  # a recording of BTCUSDT, for all we know
-    ripple = event(
+    ripple = liquidated(
         "2026-03-01 05:00", "long", 2.0, symbol="XRPUSDT", base_asset="XRP", raw_key="raw/ws"
     )
     heard.append(ripple)
@@ -178,7 +166,7 @@ def test_a_recording_covers_the_live_instruments_of_the_margins_it_carries():
     ]
     assert daily["total_usd"].to_list() == [24.0, 0.0, 0.0, 0.0, 2.0]
     assert daily["completeness"].unique().to_list() == ["throttled"]
-    inverse = event(
+    inverse = liquidated(
         "2026-03-01 01:00",
         "long",
         1.0,
@@ -208,15 +196,17 @@ def test_a_recording_without_an_event_that_day_covers_nothing():
     ],
 )
 def test_a_recording_that_lacks_an_hour_is_partial(missing_hours, regime, expected):
-    heard = [event(stamp, "long", 1.0, raw_key="raw/ws") for stamp in EVERY_HOUR[missing_hours:]]
+    heard = [
+        liquidated(stamp, "long", 1.0, raw_key="raw/ws") for stamp in EVERY_HOUR[missing_hours:]
+    ]
     documented = regimes([{"valid_from": day("2020-01-01"), "completeness": regime}])
     daily = liquidations(heard, accounting=files([recording()]), venue_regimes=documented)
     assert daily["completeness"].to_list() == [expected]
 
 
 def test_an_hour_in_which_any_instrument_was_heard_is_not_lacking():
-    heard = [event(stamp, "long", 1.0, raw_key="raw/ws") for stamp in EVERY_HOUR[1:]]
-    other = event(
+    heard = [liquidated(stamp, "long", 1.0, raw_key="raw/ws") for stamp in EVERY_HOUR[1:]]
+    other = liquidated(
         "2026-03-01 00:10", "long", 1.0, symbol="ETHUSDT", base_asset="ETH", raw_key="raw/ws"
     )
     daily = liquidations([*heard, other], accounting=files([recording()]), venue_regimes=THROTTLED)
@@ -227,12 +217,14 @@ def test_a_recording_of_one_symbol_is_judged_by_its_own_hours():
     """Events in the hours 0 to 2 only: a dead recorder looks the same as 21 quiet hours."""
     named = {"date": day("2026-03-01"), "symbol": "BTCUSDT", "raw_key": "raw/own"}
     heard = [
-        event(stamp, "long", 1.0, raw_key="raw/own", source="dump") for stamp in EVERY_HOUR[:3]
+        liquidated(stamp, "long", 1.0, raw_key="raw/own", source="dump") for stamp in EVERY_HOUR[:3]
     ]
     documented = regimes([{"valid_from": day("2020-01-01"), "completeness": "complete"}])
     daily = liquidations(heard, accounting=files([named]), venue_regimes=documented)
     assert daily["completeness"].to_list() == ["partial"]
-    whole = [event(stamp, "long", 1.0, raw_key="raw/own", source="dump") for stamp in EVERY_HOUR]
+    whole = [
+        liquidated(stamp, "long", 1.0, raw_key="raw/own", source="dump") for stamp in EVERY_HOUR
+    ]
     daily = liquidations(whole, accounting=files([named]), venue_regimes=documented)
     assert daily["completeness"].to_list() == ["complete"]
 
@@ -240,8 +232,8 @@ def test_a_recording_of_one_symbol_is_judged_by_its_own_hours():
 def test_a_symbol_with_its_own_file_is_not_judged_by_the_recording():
     own = {"date": day("2026-03-01"), "symbol": "BTCUSDT", "raw_key": "raw/own"}
     events = [
-        event("2026-03-01 01:00", "long", 1.0, raw_key="raw/own"),
-        event(
+        liquidated("2026-03-01 01:00", "long", 1.0, raw_key="raw/own"),
+        liquidated(
             "2026-03-01 02:00", "long", 1.0, symbol="ETHUSDT", base_asset="ETH", raw_key="raw/ws"
         ),
     ]
@@ -254,14 +246,14 @@ def test_a_symbol_with_its_own_file_is_not_judged_by_the_recording():
 
 def test_the_regime_is_that_of_the_day():
     daily = liquidations(
-        [event("2021-04-26 10:00", "long", 1.0), event("2021-04-27 10:00", "long", 1.0)],
+        [liquidated("2021-04-26 10:00", "long", 1.0), liquidated("2021-04-27 10:00", "long", 1.0)],
         "2021-04-26",
         "2021-04-27",
         venue_regimes=THROTTLED,
     )
     assert daily["completeness"].to_list() == ["complete", "throttled"]
     before = liquidations(
-        [event("2019-04-26 10:00", "long", 1.0)],
+        [liquidated("2019-04-26 10:00", "long", 1.0)],
         "2019-04-26",
         "2019-04-26",
         venue_regimes=THROTTLED,

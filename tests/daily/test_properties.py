@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from hypothesis import strategies as st
 
 from tests.daily import scenario
 from transforms.daily.catalogue import DAILY
+from transforms.daily.liquidations_daily import LIQUIDATIONS_DAILY
+from transforms.daily.liquidations_hourly import LIQUIDATIONS_HOURLY
 from transforms.daily.table import DailyTable
 from transforms.schemas.daily import DAILY_TABLES, SOURCE_DATASET
 from transforms.schemas.normalised import TIME_COLUMN
@@ -76,7 +79,8 @@ def test_a_range_can_be_cut_into_windows_anywhere(table, seed, cuts):
             last + timedelta(days=table.lookahead_days),
         )
         pieces.append(table.compute(scenario.given(table, seen, seed), first, last))
-    assert pl.concat(pieces).sort("date", "symbol").equals(whole(table, seed))
+    key = table.schema.primary_key()
+    assert pl.concat(pieces).sort(key).equals(whole(table, seed))
 
 
 @every_table
@@ -126,6 +130,25 @@ def test_another_symbol_changes_nothing(table):
         after = table.compute(scenario.given(table, pl.concat([frame, other]), 1), FIRST, LAST)
         assert after["symbol"].unique().len() == before["symbol"].unique().len() + 1
         assert after.filter(pl.col("symbol") != "AAAUSDT").equals(before)
+
+
+@settings(max_examples=4, deadline=None)
+@given(seed=SEEDS)
+def test_the_hours_of_a_day_add_up_to_it(seed):
+    hourly = whole(LIQUIDATIONS_HOURLY, seed)
+    daily = whole(LIQUIDATIONS_DAILY, seed)
+    sums = ["long_usd", "short_usd", "total_usd", "long_count", "short_count"]
+    added = hourly.group_by("date", "symbol").agg(sums)
+    busy = daily.filter(pl.col("long_count") + pl.col("short_count") > 0)
+    assert added.height == busy.height > 60
+    assert busy["total_usd"].null_count() > 0
+    for row in added.join(busy, on=["date", "symbol"], suffix="_of_day").iter_rows(named=True):
+        for name in sums:
+            hours, of_day = row[name], row[f"{name}_of_day"]
+            # A side whose amount is not known in one hour is not known of the day.
+            assert (None in hours) == (of_day is None)
+            if of_day is not None:
+                assert math.fsum(hours) == pytest.approx(of_day, rel=1e-12)
 
 
 def test_thread_count_does_not_matter(tmp_path: Path):

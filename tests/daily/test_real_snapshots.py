@@ -7,12 +7,14 @@ from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
 from tests.daily.test_real_funding import DUMPS, payloads
 from transforms.daily.liquidations_daily import LIQUIDATIONS_DAILY
+from transforms.daily.liquidations_hourly import LIQUIDATIONS_HOURLY
 from transforms.daily.open_interest_daily import OPEN_INTEREST_DAILY
 from transforms.daily.table import DailyTable, Inputs
 from transforms.instruments import InstrumentBook
@@ -77,15 +79,21 @@ def test_open_interest_of_every_symbol_day():
     assert bitcoin["sample_count"] == 6
 
 
-def test_liquidations_of_recorded_orders():
+def recording() -> tuple[list[Path], list[dict[str, Any]]]:
+    """The recorded file, and its orders without exact duplicates."""
     files = sorted((ROOT / "ws-forceOrder").glob("2025-01-26*.jsonl"))
     assert len(files) == 1
     orders = {
         tuple(sorted(json.loads(line)["o"].items())) for line in files[0].read_text().splitlines()
     }
     assert len(orders) == 1837
+    return files, [dict(order) for order in orders]
+
+
+def test_liquidations_of_recorded_orders():
+    files, orders = recording()
     sums: dict[tuple[date, str], Decimal] = defaultdict(Decimal)
-    for order in map(dict, orders):
+    for order in orders:
         day = datetime.fromtimestamp(order["T"] / 1000, UTC).date()
         side = "long" if order["S"] == "SELL" else "short"
         sums[day, side] += Decimal(order["z"]) * Decimal(order["ap"])
@@ -102,3 +110,23 @@ def test_liquidations_of_recorded_orders():
     assert daily["completeness"].unique().to_list() == ["partial"]
     assert (daily["max_24h_usd"] >= daily["total_usd"]).all()
     assert (daily["max_1h_usd"] >= daily["largest_usd"].fill_null(0)).all()
+
+
+def test_hours_of_recorded_orders():
+    files, orders = recording()
+    sums: dict[tuple[str, datetime, str], Decimal] = defaultdict(Decimal)
+    for order in orders:
+        moment = datetime.fromtimestamp(order["T"] / 1000, UTC)
+        hour = moment.replace(minute=0, second=0, microsecond=0)
+        side = "long" if order["S"] == "SELL" else "short"
+        sums[order["s"], hour, side] += Decimal(order["z"]) * Decimal(order["ap"])
+    days = date(2025, 1, 25), date(2025, 2, 7)
+    hourly = computed(LIQUIDATIONS_HOURLY, files, *days)
+    assert hourly.height == len({(symbol, hour) for symbol, hour, _ in sums})
+    for row in hourly.iter_rows(named=True):
+        for side in ("long", "short"):
+            expected = float(sums.get((row["symbol"], row["hour"], side), 0))
+            assert row[f"{side}_usd"] == pytest.approx(expected, rel=1e-12)
+    assert hourly["long_count"].sum() + hourly["short_count"].sum() == 1837
+    daily = computed(LIQUIDATIONS_DAILY, files, *days)
+    assert hourly["total_usd"].sum() == pytest.approx(daily["total_usd"].sum(), rel=1e-12)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from transforms.daily.funding_daily import FUNDING_DAILY
 from transforms.daily.liquidations_daily import LIQUIDATIONS_DAILY
+from transforms.daily.liquidations_hourly import LIQUIDATIONS_HOURLY
 from transforms.daily.open_interest_daily import OPEN_INTEREST_DAILY
 from transforms.daily.positioning_daily import POSITIONING_DAILY
 from transforms.daily.prices_daily import PRICES_DAILY
@@ -17,6 +18,7 @@ DAILY: tuple[DailyTable, ...] = (
     FUNDING_DAILY,
     OPEN_INTEREST_DAILY,
     LIQUIDATIONS_DAILY,
+    LIQUIDATIONS_HOURLY,
     POSITIONING_DAILY,
     PRICES_DAILY,
 )

@@ -1,4 +1,4 @@
-"""The grain all venue tables share: one row per UTC day and symbol.
+"""The grain all venue tables share: one row per UTC day (or hour of it) and symbol.
 
 A reused ticker is a new instrument, but a table has one row per symbol and day. On the day of the
 change flows (funding paid, positions liquidated) count both listings; levels (open interest,
@@ -70,7 +70,7 @@ def previous_day(frame: pl.DataFrame, columns: Sequence[str], on: Sequence[str])
 def published(
     frame: pl.DataFrame, schema: type[VenueDay], venue: str, first: date, last: date
 ) -> pl.DataFrame:
-    """The table's rows of first … last, in the columns and order of its schema.
+    """The table's rows of first … last, in the columns of its schema and the order of its key.
 
     Raises dataframely's ValidationError on a row that breaks the schema.
     """
@@ -78,5 +78,5 @@ def published(
         frame.filter(pl.col("date").is_between(first, last))
         .with_columns(venue=pl.lit(venue))
         .select(list(schema.columns()))
-        .sort("date", "symbol")
+        .sort(schema.primary_key())
     )

@@ -10,42 +10,16 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from transforms.daily.fixed_point import FIXED_POINT, nearest_double
-from transforms.daily.grain import SYMBOL_DAY, published, rows_between
+from transforms.daily.fixed_point import nearest_double
+from transforms.daily.grain import SYMBOL_DAY, published
 from transforms.daily.liquidation_feed import covered, on_days, with_completeness
+from transforms.daily.liquidation_totals import COUNTS, SUMS, events_between, totals
 from transforms.daily.rolling_windows import rolling_maximum
 from transforms.daily.table import DailyTable, Inputs
-from transforms.schemas.column import Side
 from transforms.schemas.daily import LiquidationsDaily
 
 _LISTING = ("symbol", "listing")
 _WINDOWS = {"max_24h": timedelta(hours=24), "max_1h": timedelta(hours=1)}
-_SUMS = ("long_usd", "short_usd", "total_usd", "long_coin", "short_coin")
-
-
-def _sum_of(amount: str, side: Side) -> pl.Expr:
-    """Σ of one side; 0 if it has no events, NULL if one of them has no amount."""
-    chosen = pl.col(amount).filter(pl.col("side") == side.value)
-    return pl.when(chosen.null_count() == 0).then(chosen.sum())
-
-
-def _totals(events: pl.DataFrame) -> pl.DataFrame:
-    """Sums and counts per symbol-day."""
-    side = pl.col("side")
-    return (
-        events.group_by(*SYMBOL_DAY, maintain_order=True)
-        .agg(
-            long_usd=_sum_of("amount_usd", Side.LONG),
-            short_usd=_sum_of("amount_usd", Side.SHORT),
-            long_coin=_sum_of("amount_coin", Side.LONG),
-            short_coin=_sum_of("amount_coin", Side.SHORT),
-            long_count=(side == Side.LONG.value).sum().cast(pl.Int64),
-            short_count=(side == Side.SHORT.value).sum().cast(pl.Int64),
-            priced_at_limit_count=(pl.col("price_kind") == "limit").sum().cast(pl.Int64),
-        )
-        .with_columns(total_usd=pl.col("long_usd") + pl.col("short_usd"))
-        .with_columns(nearest_double(pl.col(column)) for column in _SUMS)
-    )
 
 
 def _largest(events: pl.DataFrame) -> pl.DataFrame:
@@ -70,13 +44,7 @@ def _largest(events: pl.DataFrame) -> pl.DataFrame:
 
 def compute(inputs: Inputs, first: date, last: date) -> pl.DataFrame:
     """`LiquidationsDaily` of first … last."""
-    with_day_before = rows_between(
-        inputs,
-        first - timedelta(days=1),
-        last,
-        "liquidated_at",
-        ("side", "event_ordinal", "price_kind", "amount_coin", "amount_usd", "source", "raw_key"),
-    ).with_columns(pl.col("amount_coin", "amount_usd").cast(FIXED_POINT))
+    with_day_before = events_between(inputs, first - timedelta(days=1), last)
     events = with_day_before.filter(pl.col("date") >= first)
     accounting = on_days(inputs.accounting, first, last)
     daily = covered(events, accounting, inputs.instruments)
@@ -85,15 +53,14 @@ def compute(inputs: Inputs, first: date, last: date) -> pl.DataFrame:
         rolling_maximum(with_day_before, name, length, series=_LISTING, per=("symbol",))
         for name, length in _WINDOWS.items()
     ]
-    for part in (_totals(events), _largest(events), *maxima):
+    for part in (totals(events, SYMBOL_DAY), _largest(events), *maxima):
         daily = daily.join(part, on=SYMBOL_DAY, how="left")
     # Only symbol-days without any event: a NULL of one with events is an amount not known.
     quiet = pl.col("long_count").is_null()
-    zeros = [*_SUMS, *(f"{name}_usd" for name in _WINDOWS)]
-    counts = ["long_count", "short_count", "priced_at_limit_count"]
+    maxima_usd = [f"{name}_usd" for name in _WINDOWS]
     daily = daily.with_columns(
         pl.when(quiet).then(0).otherwise(pl.col(column)).alias(column)
-        for column in (*zeros, *counts)
+        for column in (*SUMS, *COUNTS, *maxima_usd)
     )
     return published(daily, LiquidationsDaily, inputs.venue, first, last)
 
