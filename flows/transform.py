@@ -1,4 +1,5 @@
-"""Transform: normalise and aggregate the days of a run, with the days their windows look at."""
+"""Transform: normalise and aggregate the days of a run, with the days their windows look at, and
+put the venues together."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from datetime import date, timedelta
 from flows.reporting import Reporter
 from flows.run import Days, Run
 from flows.stages.aggregate import aggregate_days
+from flows.stages.market import market_days
 from flows.stages.normalise import normalise_days
 from transforms.daily.catalogue import DAILY
 
@@ -16,6 +18,7 @@ LOOKAHEAD = timedelta(days=max(table.lookahead_days for table in DAILY))
 
 
 def transform(run: Run, days: Sequence[date], reporter: Reporter) -> None:
-    """Bring the daily tables of `days` (UTC) up to date with the raw files in the lake."""
+    """Bring the tables of `days` (UTC) up to date with the raw files in the lake."""
     normalise_days(run, Days(min(days) - LOOKBACK, max(days) + LOOKAHEAD).each(), reporter)
     aggregate_days(run, days, reporter)
+    market_days(run, days, reporter)

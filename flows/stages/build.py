@@ -1,4 +1,4 @@
-"""Build: one new DuckDB file from the last published one plus the daily partitions that changed."""
+"""Build: one new DuckDB file from the last published one plus the partitions that changed."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def build_candidate(run: Run, days: Days, reporter: Reporter) -> Candidate | Non
     pointer = publication.current()
     builds = Builds(run.store, run.settings.cache)
     made_of = None if pointer is None else builds.contents(pointer.run_id)
-    layer = Layer(run.store, run.ledger, "daily")
-    partitions = layer.current()
+    layers = [Layer(run.store, run.ledger, name) for name in ("daily", "market")]
+    partitions = pl.concat(layer.current() for layer in layers)
     tables = evidence_tables(run)
     contents = pl.concat([partitions.select(CONTENTS_SCHEMA.keys()), _whole(tables)]).sort(
         "name", "venue", "date"
@@ -47,6 +47,10 @@ def build_candidate(run: Run, days: Days, reporter: Reporter) -> Candidate | Non
     path = builds.workplace(run.run_id, "candidate.duckdb")
     previous = publication.verified_build(run.settings.cache)
     days_changed = changed.filter(pl.col("date").is_not_null())
+    keys = {
+        (name, venue, day): key
+        for name, venue, day, key in partitions.select("name", "venue", "date", "key").rows()
+    }
     with (
         writing(run.store.address),
         reporter.steps("build", days_changed.height + len(tables)) as advance,
@@ -55,7 +59,7 @@ def build_candidate(run: Run, days: Days, reporter: Reporter) -> Candidate | Non
         for (name, venue), group in days_changed.group_by("name", "venue", maintain_order=True):
             frames = []
             for day in group["date"]:
-                content = run.store.get(layer.key(str(name), str(venue), day))
+                content = run.store.get(keys[str(name), str(venue), day])
                 frames.append(pl.read_parquet(io.BytesIO(content)))
                 advance()
             warehouse.replace_days(

@@ -61,7 +61,7 @@ def parquet_bytes(rows: pl.DataFrame) -> bytes:
 
 
 class Layer:
-    """One layer of the lake: `normalised`, `daily` or `quarantine`."""
+    """One layer of the lake: `normalised`, `daily`, `market`, `quarantine` and the like."""
 
     def __init__(self, store: ObjectStore, ledger: Ledger, name: str) -> None:
         self._store = store
@@ -69,6 +69,9 @@ class Layer:
         self.name = name
 
     def key(self, name: str, venue: str, day: date) -> str:
+        """A partition of all venues together has none."""
+        if not venue:
+            return f"{self.name}/{name}/date={day}/rows.parquet"
         return f"{self.name}/{name}/venue={venue}/date={day}/rows.parquet"
 
     def write(

@@ -16,8 +16,9 @@ EVENTS_LOOKBACK_DAYS = 1
 
 @dataclass(frozen=True, slots=True)
 class MarketInputs:
-    """The published venue tables of all venues, from first − LOOKBACK_DAYS to last; rows of other
-    days may be among them and are not looked at. A table nobody fills is there without rows.
+    """The published venue tables of all venues, from first to last, `funding` and `open_interest`
+    from first − LOOKBACK_DAYS; rows of other days may be among them and are not looked at. A table
+    nobody fills is there without rows.
 
     reserves: `schemas.references.ReservesDaily`.
     instruments: `schemas.evidence.Instruments`.
