@@ -183,27 +183,30 @@ class Warehouse:
     def replace_days(
         self, table: str, venue: str, days: Sequence[date], rows: pl.DataFrame
     ) -> None:
-        """Put `rows` in the place of all rows of `venue` (or provider) on these UTC days.
+        """Put `rows` in the place of all rows of `venue` (or provider) on these UTC days; of a
+        table about all venues, in the place of all rows of these days.
 
         Raises WarehouseError if columns differ from the schema or a row is of another venue or
         day: it would stay for ever beside its own replacement.
         """
         ordered = _checked(table, rows)
         owner = owner_column(table)
-        if owner is None or "date" not in ordered.columns:
-            raise WarehouseError(f"{table} has no venue-days to replace")
-        strays = ordered.filter((pl.col(owner) != venue) | ~pl.col("date").is_in(list(days)))
+        if "date" not in ordered.columns:
+            raise WarehouseError(f"{table} has no days to replace")
+        own = pl.col("date").is_in(list(days))
+        where, values = "list_contains(?::DATE[], date)", [sorted(set(days))]
+        if owner is not None:
+            own &= pl.col(owner) == venue
+            where, values = f"{owner} = ? AND {where}", [venue, *values]
+        strays = ordered.filter(~own)
         if not strays.is_empty():
             first = strays.row(0, named=True)
             raise WarehouseError(
-                f"rows for {table}: {strays.height} are not of {venue} on the days replaced, "
-                f"such as {first['date']} {first[owner]}"
+                f"rows for {table}: {strays.height} are not of {venue or 'the market'} on the days "
+                f"replaced, such as {first['date']} {first.get(owner or '', '')}"
             )
         with _transaction(self._connection):
-            self._connection.execute(
-                f"DELETE FROM {table} WHERE {owner} = ? AND list_contains(?::DATE[], date)",  # noqa: S608 - a published table's name
-                [venue, sorted(set(days))],
-            )
+            self._connection.execute(f"DELETE FROM {table} WHERE {where}", values)  # noqa: S608 - a published table's name
             self._insert(table, ordered)
 
     def replace_table(self, table: str, rows: pl.DataFrame) -> None:
