@@ -194,10 +194,11 @@ class Warehouse:
         if "date" not in ordered.columns:
             raise WarehouseError(f"{table} has no days to replace")
         own = pl.col("date").is_in(list(days))
-        where, values = "list_contains(?::DATE[], date)", [sorted(set(days))]
+        where: str = "list_contains(?::DATE[], date)"
+        values: list[object] = [sorted(set(days))]
         if owner is not None:
             own &= pl.col(owner) == venue
-            where, values = f"{owner} = ? AND {where}", [venue, *values]
+            where, values = f"{where} AND {owner} = ?", [*values, venue]
         strays = ordered.filter(~own)
         if not strays.is_empty():
             first = strays.row(0, named=True)
