@@ -6,7 +6,7 @@ from flows.run import Run
 from flows.storage import partitions, raw_shelf
 from flows.storage.publication import Publication
 
-LAYERS = ("normalised", "accounting", "quarantine", "conflicts", "daily")
+LAYERS = ("normalised", "accounting", "quarantine", "conflicts", "daily", "market")
 
 
 def tidy(run: Run) -> None:
