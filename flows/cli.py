@@ -331,7 +331,12 @@ def venues(
 
 @app.command()
 def sql(
-    query: Annotated[str | None, typer.Argument(help="One SQL statement.")] = None,
+    query: Annotated[
+        str | None, typer.Argument(metavar="[SQL|@NAME]", help="One statement, or @ and a query.")
+    ] = None,
+    given: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="The query's parameters.")
+    ] = None,
     file: Annotated[
         Path | None,
         typer.Option("--file", "-f", help="Read it from a file.", exists=True, dir_okay=False),
@@ -344,24 +349,64 @@ def sql(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file.")] = None,
     config: Config = None,
 ) -> None:
-    """Read-only SQL on the published build.
+    """Read-only SQL on the published build: a statement, a file, or a query of the cookbook.
 
-    "SHOW TABLES" lists what there is, "FROM column_dictionary" says what it means.
+    "SHOW TABLES" lists what there is, "FROM column_dictionary" says what it means, and
+    `perpmill queries` lists the questions that have a name.
     """
     with _told():
-        from flows.query import QueryError, run_query
+        from flows.queries import QueryError, named, read
+        from flows.query import run_query
 
-        if (query is None) == (file is None):
-            raise typer.BadParameter("give either a statement or --file")
-        text = query if query is not None else Path(str(file)).read_text(encoding="utf-8")
         ending = "table" if output is None else output.suffix.removeprefix(".")
-        named = Format(ending) if ending in set(Format) else Format.CSV
-        chosen = Format.JSON if as_json else form or named
+        written = Format(ending) if ending in set(Format) else Format.CSV
+        chosen = Format.JSON if as_json else form or written
+        pairs = list(given or [])
         try:
-            run_query(configuration.load(config), text, chosen.value, output, out)
+            if file is not None:
+                # With a file there is no statement, so what stands in its place is a parameter.
+                pairs = [*([] if query is None else [query]), *pairs]
+                if not all("=" in pair and " " not in pair.split("=")[0] for pair in pairs):
+                    raise typer.BadParameter("give either a statement or --file")
+                asked = read(file.name, file.read_text(encoding="utf-8"))
+            elif query is None:
+                raise typer.BadParameter("give a statement, @ and a query's name, or --file")
+            elif query.startswith("@"):
+                asked = named(query[1:])
+            else:
+                asked = read("the statement", query)
+            run_query(configuration.load(config), asked, pairs, chosen.value, output, out, err)
         except QueryError as error:
             _tell(error)
             raise typer.Exit(Exit.USAGE) from error
+
+
+@app.command()
+def queries(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Print the text of this one.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The questions that have a name, for `perpmill sql @NAME`; or the text of one."""
+    with _told():
+        from flows import queries as book
+
+        try:
+            if name is None:
+                if as_json:
+                    out.print_json(json.dumps([book.as_data(q) for q in book.cookbook().values()]))
+                else:
+                    book.render(out)
+                return
+            asked = book.named(name.removeprefix("@"))
+        except book.QueryError as error:
+            _tell(error)
+            raise typer.Exit(Exit.USAGE) from error
+        if as_json:
+            out.print_json(json.dumps(book.as_data(asked, whole=True)))
+        else:
+            out.print(asked.text, end="", markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()

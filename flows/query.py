@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Sequence
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -14,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from flows.queries import Query, QueryError, shown, values
 from flows.reading import connect, published
 from flows.settings import Settings
 
@@ -24,26 +27,34 @@ FOLDED_WIDTH = 24
 GAP = 2
 
 
-class QueryError(ValueError):
-    """The statement cannot be run; the message is DuckDB's."""
-
-
 def run_query(
-    settings: Settings, text: str, form: str, output: Path | None, console: Console
+    settings: Settings,
+    query: Query,
+    given: Sequence[str],
+    form: str,
+    output: Path | None,
+    console: Console,
+    notes: Console,
 ) -> None:
-    """Run `text` and print it as `table`, `csv` or `json`, or write it to `output`.
+    """Run `query` and print it as `table`, `csv` or `json`, or write it to `output`.
 
-    Parquet goes to a file only. Raises QueryError, NothingPublished.
+    given: `key=value` for its parameters; the values it runs with are told to `notes`. Parquet
+    goes to a file only. Raises QueryError (with DuckDB's message where the statement is at fault),
+    NothingPublished.
     """
     if form == "parquet" and output is None:
         raise QueryError("parquet needs --output FILE")
     _, build = published(settings)
     with connect(build) as connection:
         try:
-            statements = connection.extract_statements(text)
+            statements = connection.extract_statements(query.text)
             if len(statements) != 1:
                 raise QueryError(f"one statement, please; this is {len(statements)}")
-            relation = connection.execute(statements[0])
+            bound = values(query, given, partial(_newest_day, connection))
+            if bound:
+                told = shown(query, given, bound)
+                notes.print(told, style="dim", highlight=False, markup=False, soft_wrap=True)
+            relation = connection.execute(statements[0], bound or None)
             if form == "parquet" and output is not None:
                 relation.pl().write_parquet(output)
                 return
@@ -60,6 +71,11 @@ def run_query(
             raise QueryError(str(error)) from error
         except OSError as error:
             raise QueryError(f"{output}: {error.strerror}") from error
+
+
+def _newest_day(connection: duckdb.DuckDBPyConnection) -> date | None:
+    found = connection.execute("SELECT max(date) FROM market_daily").fetchone()
+    return None if found is None else found[0]
 
 
 def _write(
