@@ -103,21 +103,28 @@ class Layer:
         """Rows of these partitions, lazily; what has to be downloaded lives until the end."""
         return _scan(self._store, keys, schema)
 
+    def files(self, keys: Sequence[str]) -> AbstractContextManager[list[Path]]:
+        """These partitions as local files; what has to be downloaded lives until the end."""
+        return _files(self._store, keys)
+
 
 @contextmanager
 def _scan(
     store: ObjectStore, keys: Sequence[str], schema: dict[str, pl.DataType]
 ) -> Iterator[pl.LazyFrame]:
-    if not keys:
-        yield pl.LazyFrame(schema=schema)
-        return
+    with _files(store, keys) as paths:
+        yield pl.scan_parquet(paths, glob=False) if paths else pl.LazyFrame(schema=schema)
+
+
+@contextmanager
+def _files(store: ObjectStore, keys: Sequence[str]) -> Iterator[list[Path]]:
     if isinstance(store, LocalStore):
-        yield pl.scan_parquet([store.path(key) for key in keys], glob=False)
+        yield [store.path(key) for key in keys]
         return
     with TemporaryDirectory(prefix="perpmill-") as folder, ThreadPoolExecutor(8) as pool:
         paths = [Path(folder) / f"{n}.parquet" for n in range(len(keys))]
         list(pool.map(store.get_file, keys, paths))
-        yield pl.scan_parquet(paths, glob=False)
+        yield paths
 
 
 def fingerprint(*parts: object) -> str:

@@ -1,0 +1,54 @@
+-- What a day is compared with: the known values of its trailing 90 days, itself included, per
+-- signal. From the published rows of `market_daily`, which are reconciled on their own days.
+CREATE TABLE signal_windows AS
+WITH market AS (
+  SELECT * FROM published.market_daily
+  WHERE date BETWEEN getvariable('first_day') - 89 AND getvariable('last_day')
+), observed AS (
+  SELECT base_asset, date, 'funding' AS signal, '' AS alike, funding_rate_8h_oi_weighted AS value
+  FROM market
+  UNION ALL
+  SELECT base_asset, date, 'leverage', '', leverage_ratio FROM market
+  UNION ALL
+  SELECT base_asset, date, 'long/short', '', long_short_account_ratio FROM market
+  UNION ALL
+  -- Feeds that show all and feeds that show one a second are not compared with each other.
+  SELECT base_asset, date, 'liquidations', liquidations_completeness, liquidations_total_usd
+  FROM market
+  UNION ALL
+  SELECT base_asset, date, 'liquidations to open interest', liquidations_completeness,
+    liquidations_to_open_interest
+  FROM market
+), steps AS (
+  -- Open interest in coin, chained from daily changes, so that a venue's arrival is no change;
+  -- across a gap from the amounts themselves.
+  SELECT base_asset, date,
+    CASE
+      WHEN open_interest_change_pct IS NOT NULL AND lag(date) OVER in_order = date - 1
+        THEN 1 + open_interest_change_pct
+      ELSE open_interest_coin / lag(open_interest_coin) OVER in_order
+    END AS step
+  FROM market
+  WHERE open_interest_coin > 0
+  WINDOW in_order AS (PARTITION BY base_asset ORDER BY date)
+), in_window AS (
+  SELECT days.base_asset, days.date, steps.date AS seen_on, steps.step,
+    min(steps.date) OVER (PARTITION BY days.base_asset, days.date) AS starts_on
+  FROM market AS days JOIN steps
+    ON steps.base_asset = days.base_asset AND steps.date BETWEEN days.date - 89 AND days.date
+  WHERE days.date >= getvariable('first_day')
+), chained AS (
+  SELECT base_asset, date, seen_on,
+    product(CASE WHEN seen_on = starts_on THEN 1 ELSE step END) OVER (
+      PARTITION BY base_asset, date ORDER BY seen_on ROWS UNBOUNDED PRECEDING) AS level
+  FROM in_window
+)
+SELECT today.base_asset, today.date, today.signal, today.value AS value_today, past.value
+FROM observed AS today JOIN observed AS past
+  ON past.base_asset = today.base_asset AND past.signal = today.signal
+  AND past.alike = today.alike AND past.date BETWEEN today.date - 89 AND today.date
+WHERE today.date >= getvariable('first_day') AND past.value IS NOT NULL
+UNION ALL
+SELECT base_asset, date, 'open interest',
+  max(level) FILTER (seen_on = date) OVER (PARTITION BY base_asset, date), level
+FROM chained;
