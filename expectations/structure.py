@@ -12,7 +12,16 @@ import polars as pl
 
 from expectations.rule import Rule, no_rows
 from transforms.schemas.evidence import Severity
-from transforms.schemas.published import PUBLISHED_TABLES, primary_key, sql_type
+from transforms.schemas.published import (
+    HISTORY,
+    PUBLISHED_BY,
+    PUBLISHED_TABLES,
+    SUPERSEDED_BY,
+    VERSIONED_TABLES,
+    primary_key,
+    published_columns,
+    sql_type,
+)
 
 
 def _quoted(name: str) -> str:
@@ -40,21 +49,20 @@ def _any_of(
     )
 
 
-def _columns(schema: type[dy.Schema]) -> Rule:
+def _columns(columns: dict[str, dy.Column]) -> Rule:
     return Rule(
         name="columns",
         severity=Severity.CRITICAL,
         reason="queries and dashboards depend on these names",
-        threshold="exactly the columns of the schema",
+        threshold="exactly the columns of the schema, and published_by where versions are kept",
         expectation="ExpectTableColumnsToMatchSet",
-        kwargs={"column_set": sorted(schema.columns()), "exact_match": True},
+        kwargs={"column_set": sorted(columns), "exact_match": True},
     )
 
 
-def _types(table: str, schema: type[dy.Schema]) -> Rule:
+def _types(table: str, columns: dict[str, dy.Column]) -> Rule:
     expected = ", ".join(
-        f"({_literal(name)}, {_literal(sql_type(column))})"
-        for name, column in schema.columns().items()
+        f"({_literal(name)}, {_literal(sql_type(column))})" for name, column in columns.items()
     )
     return no_rows(
         "types",
@@ -89,13 +97,35 @@ def _bound(name: str, column: dy.Column) -> str | None:
     return None
 
 
+def _versions(table: str) -> Rule:
+    """What as-of answers stand on: every version has a run it came with, and one it left with."""
+    runs = "SELECT run_id FROM runs UNION ALL SELECT {run_id}"
+    key = ", ".join(map(_quoted, primary_key(PUBLISHED_TABLES[table])))
+    return no_rows(
+        "versions_of_known_runs",
+        f"""
+        SELECT {key}, {PUBLISHED_BY}, NULL AS {SUPERSEDED_BY} FROM batch
+        WHERE {PUBLISHED_BY} IS NULL OR {PUBLISHED_BY} NOT IN ({runs})
+        UNION ALL
+        SELECT {key}, {PUBLISHED_BY}, {SUPERSEDED_BY} FROM {HISTORY}.{table}
+        WHERE {PUBLISHED_BY} NOT IN ({runs}) OR {SUPERSEDED_BY} NOT IN ({runs})
+        OR {PUBLISHED_BY} = {SUPERSEDED_BY} ORDER BY {key}
+        """,  # noqa: S608 - names from the schema
+        severity=Severity.CRITICAL,
+        reason="as-of answers are found by the runs a row came and left with",
+        threshold="published_by and superseded_by are runs of this build, and two of them",
+    )
+
+
 def structure_rules(table: str) -> Iterator[Rule]:
     """The rules the schema of `table` implies; a schema without doubles has no `finite`, etc."""
     schema = PUBLISHED_TABLES[table]
     columns = schema.columns()
-    yield _columns(schema)
-    yield _types(table, schema)
+    yield _columns(published_columns(table))
+    yield _types(table, published_columns(table))
     yield _key_unique(schema)
+    if table in VERSIONED_TABLES:
+        yield _versions(table)
     shown = {name: f"'{name} = ' || {_quoted(name)}" for name in columns}
     if required := {
         name: (f"{_quoted(name)} IS NULL", _literal(name))

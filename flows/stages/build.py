@@ -54,7 +54,7 @@ def build_candidate(run: Run, days: Days, reporter: Reporter) -> Candidate | Non
     with (
         writing(run.store.address),
         reporter.steps("build", days_changed.height + len(tables)) as advance,
-        Warehouse.create(path, previous) as warehouse,
+        Warehouse.create(path, previous, run.run_id) as warehouse,
     ):
         for (name, venue), group in days_changed.group_by("name", "venue", maintain_order=True):
             frames = []

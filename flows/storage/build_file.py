@@ -14,7 +14,7 @@ from typing import Any
 import dataframely as dy
 import duckdb
 
-from transforms.schemas.published import PUBLISHED_TABLES, stable_columns
+from transforms.schemas.published import HISTORY, PUBLISHED_TABLES, stable_columns
 
 STORAGE_VERSION = "v1.2.0"
 MEMORY_LIMIT = "1GB"
@@ -40,14 +40,17 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def tables_in(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
+def tables_in(
+    connection: duckdb.DuckDBPyConnection, schema: str = "main"
+) -> dict[str, dict[str, str]]:
     """The base tables of a build: table → column → SQL type, in the file's order."""
     found: dict[str, dict[str, str]] = {}
     rows = connection.execute(
         "SELECT table_name, column_name, data_type FROM duckdb_columns() "
-        "WHERE schema_name = 'main' AND NOT internal AND database_name = current_database() "
-        "AND table_name IN (SELECT table_name FROM duckdb_tables()) "
-        "ORDER BY table_name, column_index"
+        "JOIN duckdb_tables() USING (database_name, schema_name, table_name) "
+        "WHERE schema_name = ? AND database_name = current_database() "
+        "ORDER BY table_name, column_index",
+        [schema],
     ).fetchall()
     for table, column, data_type in rows:
         found.setdefault(table, {})[column] = data_type
@@ -60,6 +63,8 @@ def _table_hash(
     columns: dict[str, str],
     where: str = "true",
     parameters: Sequence[Any] = (),
+    *,
+    schema: str = "main",
 ) -> str:
     """SHA-256 over column names, types and the sorted digests of the rows.
 
@@ -74,7 +79,7 @@ def _table_hash(
         for name in sorted(columns)
     )
     cursor = connection.execute(
-        f"SELECT sha256(concat({values})) AS row_digest FROM {quoted(table)} "  # noqa: S608 - names from the file's own catalogue
+        f"SELECT sha256(concat({values})) AS row_digest FROM {quoted(schema)}.{quoted(table)} "  # noqa: S608 - names from the file's own catalogue
         f"WHERE {where} ORDER BY row_digest",
         list(parameters),
     )
@@ -96,8 +101,8 @@ def table_hashes(path: Path) -> dict[str, str]:
 
     Covers the columns that do not change from run to run (`stable_columns`; in a table without a
     schema, all). Independent of row and column order, thread count and file layout; NULL, an
-    empty text and 0 are three different things. `runs` and `expectation_results` hold a history,
-    so they agree only between builds with the same history.
+    empty text and 0 are three different things. `RUN_TABLES` tell how a build came about, so they
+    agree only between builds that came about alike; the schema `history` is left out for that.
     """
     connection = connect(path, read_only=True)
     try:
@@ -110,14 +115,22 @@ def table_hashes(path: Path) -> dict[str, str]:
 
 
 def full_hashes(path: Path, *, but: Mapping[str, str]) -> dict[str, str]:
-    """Per table a hash over all its columns; of the tables in `but`, without that run's rows."""
+    """Per table a hash over all its columns; of the tables in `but`, without that run's rows.
+
+    Tables of the schema `history` are there as `history.…`.
+    """
     connection = connect(path, read_only=True)
     try:
-        return {
+        found = {
             table: _table_hash(connection, table, columns, "run_id <> ?", [but[table]])
             if table in but
             else _table_hash(connection, table, columns)
             for table, columns in tables_in(connection).items()
         }
+        past = {
+            f"{HISTORY}.{table}": _table_hash(connection, table, columns, schema=HISTORY)
+            for table, columns in tables_in(connection, HISTORY).items()
+        }
+        return found | past
     finally:
         connection.close()

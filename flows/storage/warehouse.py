@@ -22,21 +22,25 @@ from typing import Self
 import duckdb
 import polars as pl
 
+from flows.storage import versions
 from flows.storage.build_file import connect, full_hashes, quoted, table_hashes, tables_in
 from sql.macros import macros
 from sql.views import meaning, views
 from transforms.schemas.evidence import Verdict
 from transforms.schemas.published import (
+    HISTORY,
+    PUBLISHED_BY,
     PUBLISHED_TABLES,
+    VERSIONED_TABLES,
     ddl,
+    history_columns,
     owner_column,
     primary_key,
+    published_columns,
     sql_type,
 )
 
 WRITTEN_BY_SEAL = ("expectation_results", "runs")
-
-_INCOMING = "incoming_rows"
 
 __all__ = ["Warehouse", "WarehouseError", "seal", "table_hashes"]
 
@@ -56,46 +60,80 @@ def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     connection.execute("COMMIT")
 
 
-def _incompatible(found: dict[str, dict[str, str]]) -> list[str]:
+def _incompatible(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """Columns of a previous build that the schemas no longer have, or have with another type."""
+    tables = {table: published_columns(table) for table in PUBLISHED_TABLES}
+    past = {table: history_columns(table) for table in VERSIONED_TABLES}
     problems = []
-    for table, columns in found.items():
-        schema = PUBLISHED_TABLES.get(table)
-        expected = {} if schema is None else schema.columns()
-        for name, data_type in columns.items():
-            if name not in expected:
-                problems.append(f"{table}.{name} is in no schema")
-            elif sql_type(expected[name]) != data_type:
-                problems.append(f"{table}.{name} is {data_type}, now {sql_type(expected[name])}")
+    for schema, known in (("main", tables), (HISTORY, past)):
+        prefix = "" if schema == "main" else f"{schema}."
+        for table, columns in tables_in(connection, schema).items():
+            if f"{prefix}{table}" == versions.GAINED:
+                continue
+            expected = known.get(table, {})
+            for name, data_type in columns.items():
+                place = f"{prefix}{table}.{name}"
+                if name not in expected:
+                    problems.append(f"{place} is in no schema")
+                elif sql_type(expected[name]) != data_type:
+                    problems.append(f"{place} is {data_type}, now {sql_type(expected[name])}")
     return problems
 
 
-def _adopt(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+def _adopt(connection: duckdb.DuckDBPyConnection, path: Path, run_id: str) -> None:
     """Bring a copied build to the schemas of today; see `Warehouse.create`."""
     for view in views():
         connection.execute(f"DROP VIEW IF EXISTS {quoted(view)}")
+    _drop_macros(connection)
     found = tables_in(connection)
-    if problems := _incompatible(found):
+    if problems := _incompatible(connection):
         raise WarehouseError(
             f"{path}: cannot start from this build, published columns may not vanish or change "
             f"type: {'; '.join(problems)}"
         )
-    for table, schema in PUBLISHED_TABLES.items():
+    gained: dict[str, list[str]] = {}
+    for table in PUBLISHED_TABLES:
         create, *comments = ddl(table)
         if table not in found:
             connection.execute(create)
-        elif missing := [n for n in schema.columns() if n not in found[table]]:
-            for name in missing:
-                data_type = sql_type(schema.columns()[name])
-                connection.execute(f"ALTER TABLE {table} ADD COLUMN {quoted(name)} {data_type}")
+        else:
+            gained[table] = _add_columns(connection, table, found[table])
         for comment in comments:
             connection.execute(comment)
+    versions.adopt(connection, gained, run_id)
     for view, statements in views().items():
         connection.execute(statements)
         said = meaning(statements).replace("'", "''")
         connection.execute(f"COMMENT ON VIEW {quoted(view)} IS '{said}'")
-    for statements in macros().values():
+    for statements in (macros() | versions.as_of_macros()).values():
         connection.execute(statements)
+
+
+def _drop_macros(connection: duckdb.DuckDBPyConnection) -> None:
+    """All of them: one whose file is gone would answer with what it meant to an older build."""
+    made = connection.execute(
+        "SELECT DISTINCT schema_name, function_name, function_type FROM duckdb_functions() "
+        "WHERE database_name = current_database() AND NOT internal "
+        "AND function_type IN ('macro', 'table_macro')"
+    ).fetchall()
+    for schema, name, kind in made:
+        what = "MACRO TABLE" if kind == "table_macro" else "MACRO"
+        connection.execute(f"DROP {what} {quoted(schema)}.{quoted(name)}")
+
+
+def _add_columns(
+    connection: duckdb.DuckDBPyConnection, table: str, there: dict[str, str]
+) -> list[str]:
+    """Add the columns a table lacks; those its schema gained."""
+    missing = [name for name in published_columns(table) if name not in there]
+    for name in missing:
+        data_type = sql_type(published_columns(table)[name])
+        # Rows from before versions were kept stand as the last of the runs then published them.
+        said = f" DEFAULT '{versions.last_run(connection)}'" if name == PUBLISHED_BY else ""
+        connection.execute(f"ALTER TABLE {table} ADD COLUMN {quoted(name)} {data_type}{said}")
+        if said:
+            connection.execute(f"ALTER TABLE {table} ALTER COLUMN {quoted(name)} DROP DEFAULT")
+    return [name for name in missing if name != PUBLISHED_BY]
 
 
 def _checked(table: str, rows: pl.DataFrame) -> pl.DataFrame:
@@ -127,17 +165,22 @@ def _checked(table: str, rows: pl.DataFrame) -> pl.DataFrame:
 class Warehouse:
     """A build being written. Not for several threads; use as a context manager or `close` it."""
 
-    def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
         self.path = path
+        self.run_id = run_id
         self._connection = connection
 
     @classmethod
-    def create(cls, path: Path, previous: Path | None) -> Warehouse:
+    def create(
+        cls, path: Path, previous: Path | None, run_id: str = versions.UNPUBLISHED
+    ) -> Warehouse:
         """A new build at `path`, empty or started from the `previous` one.
+
+        run_id: the run that will publish it.
 
         Tables and columns the schemas gained since `previous` are added, NULL in rows that were
         there before: where the schema says such a column is never NULL the gate will block until
-        those days are rebuilt; views of ours are made anew from their files. A column that
+        those days are rebuilt; views and macros are made anew from their files. A column that
         vanished or changed its type is an error, for queries depend on it. The file appears under
         its name only once it is whole.
 
@@ -156,7 +199,7 @@ class Warehouse:
             connection = connect(unfinished)
             try:
                 with _transaction(connection):
-                    _adopt(connection, previous or path)
+                    _adopt(connection, previous or path, run_id)
                 connection.execute("CHECKPOINT")
             finally:
                 connection.close()
@@ -164,7 +207,7 @@ class Warehouse:
         except BaseException:
             _forget(unfinished)
             raise
-        return cls(path, connect(path))
+        return cls(path, connect(path), run_id)
 
     def __enter__(self) -> Self:
         return self
@@ -185,6 +228,9 @@ class Warehouse:
     ) -> None:
         """Put `rows` in the place of all rows of `venue` (or provider) on these UTC days; of a
         table about all venues, in the place of all rows of these days.
+
+        Of a versioned table the replaced rows go into the history, but for those that stay as
+        they are (`versions.replace`).
 
         Raises WarehouseError if columns differ from the schema or a row is of another venue or
         day: it would stay for ever beside its own replacement.
@@ -207,24 +253,37 @@ class Warehouse:
                 f"replaced, such as {first['date']} {first.get(owner or '', '')}"
             )
         with _transaction(self._connection):
-            self._connection.execute(f"DELETE FROM {table} WHERE {where}", values)  # noqa: S608 - a published table's name
-            self._insert(table, ordered)
+            if table in VERSIONED_TABLES:
+                with _registered(self._connection, ordered):
+                    versions.replace(self._connection, table, where, values, self.run_id)
+            else:
+                self._connection.execute(f"DELETE FROM {table} WHERE {where}", values)  # noqa: S608 - a published table's name
+                _insert(self._connection, table, ordered)
 
     def replace_table(self, table: str, rows: pl.DataFrame) -> None:
         """Put `rows` in the place of all rows. Raises WarehouseError if columns differ."""
         ordered = _checked(table, rows)
+        if table in VERSIONED_TABLES:
+            raise WarehouseError(f"{table} keeps its versions: replace its days")
         with _transaction(self._connection):
             self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - as above
-            self._insert(table, ordered)
+            _insert(self._connection, table, ordered)
 
     def append(self, table: str, rows: pl.DataFrame) -> None:
         """Add `rows`. Raises WarehouseError if columns differ from the schema."""
         ordered = _checked(table, rows)
+        if table in VERSIONED_TABLES:
+            ordered = ordered.with_columns(pl.lit(self.run_id).alias(PUBLISHED_BY))
         with _transaction(self._connection):
-            self._insert(table, ordered)
+            _insert(self._connection, table, ordered)
 
-    def _insert(self, table: str, ordered: pl.DataFrame) -> None:
-        _insert(self._connection, table, ordered)
+    def changes(self) -> pl.DataFrame:
+        """What this run has changed of what was published so far; see `versions.changes`."""
+        return versions.changes(self._connection, self.run_id)
+
+    def touched(self) -> pl.DataFrame:
+        """Rows of venues this run published, replaced or took away; see `versions.touched`."""
+        return versions.touched(self._connection, self.run_id)
 
     def close(self) -> None:
         """Write everything to the one file and close it; from now on it is only read."""
@@ -235,14 +294,20 @@ class Warehouse:
         _sync(self.path)
 
 
+@contextmanager
+def _registered(connection: duckdb.DuckDBPyConnection, rows: pl.DataFrame) -> Iterator[None]:
+    connection.register(versions.INCOMING, rows)
+    try:
+        yield
+    finally:
+        connection.unregister(versions.INCOMING)
+
+
 def _insert(connection: duckdb.DuckDBPyConnection, table: str, ordered: pl.DataFrame) -> None:
     if ordered.is_empty():
         return
-    connection.register(_INCOMING, ordered)
-    try:
-        connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM {_INCOMING}")  # noqa: S608 - as above
-    finally:
-        connection.unregister(_INCOMING)
+    with _registered(connection, ordered):
+        connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM {versions.INCOMING}")  # noqa: S608 - as above
 
 
 def _forget(path: Path) -> None:

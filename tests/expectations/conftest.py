@@ -334,6 +334,23 @@ def _history() -> dict[str, list[dict[str, Any]]]:
                 "detail": None,
             }
         ],
+        "restatements": [
+            {
+                "run_id": "r1",
+                "item": 1,
+                "table_name": "funding_daily",
+                "date": BEFORE,
+                "venue": "binance",
+                "symbol": "BTCUSDT",
+                "key_detail": None,
+                "kind": "changed",
+                "column_name": "funding_rate_sum",
+                "old_value": "0.0005",
+                "new_value": "0.0006",
+                "difference": 0.0001,
+                "cause": "raw/b",
+            }
+        ],
     }
 
 
@@ -368,7 +385,7 @@ def scope() -> Scope:
 @pytest.fixture(scope="session")
 def valid_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("build") / "perpmill.duckdb"
-    with Warehouse.create(path, None) as warehouse:
+    with Warehouse.create(path, None, RUN) as warehouse:
         for table, rows in _frames().items():
             warehouse.append(table, rows)
     return path

@@ -341,6 +341,17 @@ BREAKS: dict[tuple[str, str], tuple[str, int]] = {
         "UPDATE source_conflicts SET other_value = kept_value",
         1,
     ),
+    ("restatements", "of_known_runs"): ("UPDATE restatements SET run_id = 'r9'", 1),
+    ("restatements", "said_once"): (
+        "INSERT INTO restatements SELECT * REPLACE (2 AS item) FROM restatements",
+        1,
+    ),
+    ("restatements", "rows_have_no_column"): (
+        "UPDATE restatements SET kind = 'appeared'",
+        1,
+    ),
+    ("restatements", "values_differ"): ("UPDATE restatements SET new_value = old_value", 1),
+    ("restatements", "cause_said"): ("UPDATE restatements SET cause = ' '", 1),
     ("column_dictionary", "not_empty"): ("DELETE FROM column_dictionary", 1),
     ("column_dictionary", "describes_the_file"): (
         "DELETE FROM column_dictionary WHERE table_name = 'runs' AND column_name = 'run_id'",
@@ -379,6 +390,7 @@ def _structural_break(table: str, name: str) -> tuple[str, int | None] | None:
         "words": (f"UPDATE {table} SET \"{word}\" = 'nonsense' {one_row}", 1),
         "finite": (f"UPDATE {table} SET \"{double}\" = 'inf' {one_row}", 1),
         "bounds": (f'UPDATE {table} SET "{bounded}" = -1 {one_row}', 1),
+        "versions_of_known_runs": (f"UPDATE {table} SET published_by = 'r9' {one_row}", 1),
     }.get(name)
 
 

@@ -197,7 +197,7 @@ def test_unfit_rows_are_refused_and_nothing_is_lost(
             warehouse.replace_days("liquidations_daily", "binance", [D1], rows)
         with pytest.raises(WarehouseError, match="not a published table"):
             warehouse.append("funding", rows)
-        with pytest.raises(WarehouseError, match="no venue-days"):
+        with pytest.raises(WarehouseError, match="no days to replace"):
             warehouse.replace_days("runs", "binance", [D1], _run("r1"))
     assert table_hashes(path) == table_hashes(build)
 

@@ -43,6 +43,12 @@ class Verdict(StrEnum):
     BLOCKED = "blocked"
 
 
+class RestatementKind(StrEnum):
+    CHANGED = "changed"
+    APPEARED = "appeared"
+    VANISHED = "vanished"
+
+
 class Instruments(dy.Schema):
     """Every instrument the tables mention. A reused ticker is a new instrument."""
 
@@ -79,6 +85,10 @@ class CoverageDaily(dy.Schema):
     instruments_present = count("Instruments with data")
     rows = count("Normalised rows")
     status = choice(CoverageStatus, "Verdict on the day")
+    excluded_because = text(
+        "Which rules of the gate the day broke: then it is out of all tables, as missing",
+        null="the day was not taken out",
+    )
 
 
 class LiquidationRegimes(dy.Schema):
@@ -165,6 +175,42 @@ class ExpectationResults(dy.Schema):
     detail = text("Worst rows, or the reason", null="it held")
 
 
+class Restatements(dy.Schema):
+    """What changed after it had been published, by how much, and why: one row per value, or per
+    row that appeared or vanished. The first publication of a day (of a venue, or of the market)
+    is none, nor is a value in a column that did not exist when the row was published."""
+
+    run_id = text("Run that published the change", key=True, volatile=True)
+    item = count("Which restatement of the run it is", key=True, min=1)
+    table_name = text("Table")
+    date = day("UTC day of the row")
+    venue = text("Exchange or aggregator", null="a market table")
+    symbol = text(
+        "What the row is about: the instrument, the base asset in a market table, the series of an "
+        "aggregator, the dataset in coverage_daily",
+        null="market_total_daily",
+    )
+    key_detail = text(
+        "The rest of the key: the hour, or what an aggregator's number is about",
+        null="the columns above say it all",
+    )
+    kind = choice(RestatementKind, "What happened to the value, or to the row")
+    column_name = text("Which value changed", null="the row as a whole")
+    old_value = text("What it was, all digits", null="it was not known, or the row as a whole")
+    new_value = text("What it is, all digits", null="it is not known, or the row as a whole")
+    difference = number(
+        "By how much a number changed",
+        "as the column",
+        null="not both are known numbers",
+        formula="new_value − old_value",
+    )
+    cause = text(
+        "Why: the raw files that were new (three by key, and how many more), new code, new facts "
+        "about the instrument",
+        volatile=True,
+    )
+
+
 class ColumnDictionary(dy.Schema):
     """Every published column, as the schemas define it."""
 
@@ -185,5 +231,6 @@ EVIDENCE_TABLES: dict[str, type[dy.Schema]] = {
     "runs": Runs,
     "raw_files": RawFiles,
     "expectation_results": ExpectationResults,
+    "restatements": Restatements,
     "column_dictionary": ColumnDictionary,
 }
