@@ -133,3 +133,39 @@ def priced_like_market(
         limits={"low": low, "high": high},
         days=True,
     )
+
+
+def both_sides(key: str) -> tuple[Rule, ...]:
+    """What a long and a short amount with their counts have to do with their total; `key` names
+    the rows."""
+    return (
+        no_rows(
+            "total_is_both_sides",
+            f"""
+            SELECT {key}, long_usd, short_usd, total_usd FROM batch
+            WHERE {{in_run}} AND (
+              abs(total_usd - (long_usd + short_usd)) > {{tolerance}} * greatest(abs(total_usd), 1)
+              OR (total_usd IS NULL) <> (long_usd IS NULL OR short_usd IS NULL))
+            ORDER BY total_usd DESC NULLS FIRST, {key}
+            """,
+            severity=Severity.CRITICAL,
+            reason="the total is the longs and the shorts",
+            threshold="total_usd = long_usd + short_usd",
+            # Sums of the same doubles in another order differ in the last digits.
+            limits={"tolerance": 1e-9},
+            days=True,
+        ),
+        no_rows(
+            "zero_where_none",
+            f"""
+            SELECT {key}, long_count, long_usd, short_count, short_usd FROM batch
+            WHERE {{in_run}} AND ((long_count = 0 AND long_usd IS DISTINCT FROM 0)
+              OR (short_count = 0 AND short_usd IS DISTINCT FROM 0))
+            ORDER BY {key}
+            """,
+            severity=Severity.CRITICAL,
+            reason="nothing liquidated is a known zero, and only that is",
+            threshold="a side without orders has 0 USD",
+            days=True,
+        ),
+    )

@@ -8,6 +8,11 @@ from expectations.rule import Rule, no_rows
 from transforms.schemas.daily import SOURCE_DATASET
 from transforms.schemas.evidence import Severity
 
+# One table for each dataset, the first: what is finer (hours of the same events) is held against it
+# in its own suite.
+_TABLE_OF = {dataset: table for table, dataset in reversed(SOURCE_DATASET.items())}
+_FUNDING = "funding_rates"
+
 
 def _status(name: str, status: str, reason: str) -> Rule:
     """A warning about days with `status`, of venues that ever had a raw file of the dataset: what
@@ -29,12 +34,12 @@ def _status(name: str, status: str, reason: str) -> Rule:
     )
 
 
-def _rows_arrived(name: str, severity: Severity, tables: list[str]) -> Rule:
+def _rows_arrived(name: str, severity: Severity, datasets: list[str]) -> Rule:
     lost = " UNION ALL ".join(
-        f"SELECT date, venue, dataset, rows, '{table}' AS absent_from FROM batch AS c "
-        f"WHERE {{in_run}} AND dataset = '{SOURCE_DATASET[table]}' AND rows > 0 AND NOT EXISTS ("
-        f"SELECT 1 FROM {table} AS d WHERE d.date = c.date AND d.venue = c.venue)"
-        for table in tables
+        f"SELECT date, venue, dataset, rows, '{_TABLE_OF[dataset]}' AS absent_from "
+        f"FROM batch AS c WHERE {{in_run}} AND dataset = '{dataset}' AND rows > 0 AND NOT EXISTS ("
+        f"SELECT 1 FROM {_TABLE_OF[dataset]} AS d WHERE d.date = c.date AND d.venue = c.venue)"
+        for dataset in datasets
     )
     return no_rows(
         name,
@@ -48,7 +53,7 @@ def _rows_arrived(name: str, severity: Severity, tables: list[str]) -> Rule:
 
 _COVERED = " UNION ALL ".join(
     f"SELECT DISTINCT date, venue, '{dataset}' AS dataset FROM {table} WHERE {{in_run}}"
-    for table, dataset in SOURCE_DATASET.items()
+    for dataset, table in _TABLE_OF.items()
 )
 
 RULES = (
@@ -87,11 +92,9 @@ RULES = (
         threshold="missing and unsupported have 0 rows and 0 instruments",
         days=True,
     ),
-    _rows_arrived("funding_arrived", Severity.CRITICAL, ["funding_daily"]),
+    _rows_arrived("funding_arrived", Severity.CRITICAL, [_FUNDING]),
     # A day on which every value is "not reported" has rows and rightly no daily row.
-    _rows_arrived(
-        "rows_arrived", Severity.WARNING, [t for t in SOURCE_DATASET if t != "funding_daily"]
-    ),
+    _rows_arrived("rows_arrived", Severity.WARNING, [d for d in _TABLE_OF if d != _FUNDING]),
     no_rows(
         "daily_rows_are_covered",
         f"""

@@ -8,7 +8,8 @@ from expectations.rule import no_rows
 from transforms.schemas.daily import DAILY_TABLES
 from transforms.schemas.evidence import Severity
 
-_MENTIONED = " UNION ALL ".join(
+# A union without ALL: hours of one day mention an instrument once.
+_MENTIONED = " UNION ".join(
     f"SELECT date, venue, symbol, base_asset, quote_asset, margin_type, contract_kind, "
     f"'{table}' AS mentioned_in FROM {table} WHERE {{in_run}}"
     for table in DAILY_TABLES

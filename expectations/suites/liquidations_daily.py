@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from expectations.daily_rules import fresh, not_empty, priced_like_market
+from expectations.daily_rules import both_sides, fresh, not_empty, priced_like_market
 from expectations.rule import no_rows
 from transforms.schemas.evidence import Severity
 
@@ -15,34 +15,7 @@ _USD, _COIN = "t.total_usd", "(t.long_coin + t.short_coin)"
 RULES = (
     not_empty(Severity.WARNING, table=TABLE),
     fresh(Severity.WARNING, table=TABLE),
-    no_rows(
-        "total_is_both_sides",
-        """
-        SELECT date, venue, symbol, long_usd, short_usd, total_usd FROM batch
-        WHERE {in_run} AND (
-          abs(total_usd - (long_usd + short_usd)) > {tolerance} * greatest(abs(total_usd), 1)
-          OR (total_usd IS NULL) <> (long_usd IS NULL OR short_usd IS NULL))
-        ORDER BY total_usd DESC NULLS FIRST, date, venue, symbol
-        """,
-        severity=Severity.CRITICAL,
-        reason="the total is the longs and the shorts",
-        threshold="total_usd = long_usd + short_usd",
-        limits=_TOLERANCE,
-        days=True,
-    ),
-    no_rows(
-        "zero_where_none",
-        """
-        SELECT date, venue, symbol, long_count, long_usd, short_count, short_usd FROM batch
-        WHERE {in_run} AND ((long_count = 0 AND long_usd IS DISTINCT FROM 0)
-          OR (short_count = 0 AND short_usd IS DISTINCT FROM 0))
-        ORDER BY date, venue, symbol
-        """,
-        severity=Severity.CRITICAL,
-        reason="nothing liquidated is a known zero, and only that is",
-        threshold="a side without orders has 0 USD",
-        days=True,
-    ),
+    *both_sides("date, venue, symbol"),
     no_rows(
         "largest_within_total",
         """

@@ -124,6 +124,24 @@ def _liquidations() -> list[dict[str, Any]]:
     ]
 
 
+def _hours() -> list[dict[str, Any]]:
+    # The three orders of the day: a short at 8, the largest at 9, the other long at 12.
+    orders = [(8, 0, 1), (9, 2, 0), (12, 1, 0)]
+    return [
+        row
+        | {
+            "hour": _at(row["date"], hour),
+            "long_usd": long * price,
+            "short_usd": short * price,
+            "total_usd": (long + short) * price,
+            "long_count": min(long, 1),
+            "short_count": min(short, 1),
+        }
+        for row, price in _venue_days()
+        for hour, long, short in orders
+    ]
+
+
 def _positioning() -> list[dict[str, Any]]:
     return [
         row
@@ -193,7 +211,7 @@ def _coverage() -> list[dict[str, Any]]:
         }
         for day in DAYS
         for venue, count in present.items()
-        for dataset in SOURCE_DATASET.values()
+        for dataset in dict.fromkeys(SOURCE_DATASET.values())
     ]
 
 
@@ -215,7 +233,7 @@ def _raw_files() -> list[dict[str, Any]]:
             "label_convention": "to_midnight" if dataset == "open_interest" else None,
             "superseded_by": None,
         }
-        for dataset in (SOURCE_DATASET | REFERENCE_DATASET).values()
+        for dataset in dict.fromkeys((SOURCE_DATASET | REFERENCE_DATASET).values())
         for day in DAYS
     ]
 
@@ -279,6 +297,116 @@ def _reserves() -> list[dict[str, Any]]:
             "reserve_coin": 2_000_000.0,
         }
         for day in DAYS
+    ]
+
+
+def _market(day: date, sum_of_prices: float, *, linear: float, inverse: float) -> dict[str, Any]:
+    """What the two market tables have in common. Every perpetual above has 1,050 coins open and 4
+    of them liquidated, so amounts are multiples of the sum of their prices; of equal rates every
+    mean is that rate."""
+    first_day = day == BEFORE
+    return {
+        "date": day,
+        "funding_rate_8h_oi_weighted": 0.0002,
+        "funding_rate_8h_volume_weighted": 0.0002,
+        "funding_rate_8h_mean": 0.0002,
+        "funding_rate_8h_median": 0.0002,
+        "funding_rate_8h_min": 0.0002,
+        "funding_rate_8h_max": 0.0002,
+        "funding_rate_annualised_oi_weighted": 0.219,
+        "funding_cumulative_7d": None,
+        "funding_cumulative_30d": None,
+        "funding_compounded_30d": None,
+        "open_interest_usd": 1050 * sum_of_prices,
+        "open_interest_usd_linear": linear,
+        "open_interest_usd_inverse": inverse or None,
+        "open_interest_usd_quanto": None,
+        "open_interest_change_usd": None if first_day else 0.0,
+        "open_interest_change_pct": None if first_day else 0.0,
+        "liquidations_long_usd": 3 * sum_of_prices,
+        "liquidations_short_usd": sum_of_prices,
+        "liquidations_total_usd": 4 * sum_of_prices,
+        # Of every perpetual the same 24 hours, with a coin of the day before.
+        "liquidations_max_24h_usd": 5 * sum_of_prices,
+        "liquidations_max_24h_end": _at(day, 12),
+        "liquidations_completeness": "throttled",
+        # 4 coins of the 1,050 of the day before.
+        "liquidations_to_open_interest": None if first_day else 4 / 1050,
+        "long_short_account_ratio": 1.5,
+        "taker_buy_sell_ratio": 0.9,
+        "open_interest_coverage": 1.0,
+    }
+
+
+# asset, price, instruments, venues, open interest in USD by margin
+ASSETS = [
+    # 2 × 1,050 × 60,000 linear and once inverse; 3 × 60,000 is the sum of prices.
+    ("BTC", 60_000.0, 3, 2, 126e6, 63e6),
+    ("ETH", 2_000.0, 1, 1, 2.1e6, 0.0),
+    ("SOL", 100.0, 1, 1, 105e3, 0.0),
+    ("XRP", 2.0, 1, 1, 2.1e3, 0.0),
+]
+
+
+def _market_daily() -> list[dict[str, Any]]:
+    return [
+        _market(day, count * price, linear=linear, inverse=inverse)
+        | {
+            "base_asset": asset,
+            "venues": venues,
+            "instruments": count,
+            "funding_venues": venues,
+            "open_interest_venues": venues,
+            "liquidations_venues": venues,
+            "open_interest_coin": 1050.0 * count,
+            "open_interest_change_coin": None if day == BEFORE else 0.0,
+            "price_open": price,
+            "price_high": price * 1.05,
+            "price_low": price * 0.95,
+            "price_close": price,
+            "price_return": None if day == BEFORE else 0.0,
+            # Of equal open interest and volume, the first by name.
+            "price_venue": "binance",
+            "price_symbol": f"{asset}USDT",
+            # 3,150 coins of the 2 million that exchanges hold.
+            "leverage_ratio": 0.001575 if asset == "BTC" else None,
+        }
+        for day in DAYS
+        for asset, price, count, venues, linear, inverse in ASSETS
+    ]
+
+
+def _market_total() -> list[dict[str, Any]]:
+    # 3 × 60,000 + 2,000 + 100 + 2 = 182,102
+    # 126,000,000 + 2,100,000 + 105,000 + 2,100 = 128,207,100
+    return [
+        _market(day, 182_102.0, linear=128_207_100.0, inverse=63e6)
+        | {
+            "assets": 4,
+            "venues": 2,
+            "instruments": 6,
+            "funding_venues": 2,
+            "open_interest_venues": 2,
+            "liquidations_venues": 2,
+        }
+        for day in DAYS
+    ]
+
+
+def _signals() -> list[dict[str, Any]]:
+    # One to three days are no history: everything that needs one is not known.
+    unknown = dict.fromkeys(PUBLISHED_TABLES["signals_daily"].columns())
+    return [
+        unknown
+        | {
+            "date": day,
+            "base_asset": asset,
+            "funding_history_days": days,
+            "open_interest_history_days": days,
+            "liquidations_history_days": days,
+        }
+        for days, day in enumerate(DAYS, start=1)
+        for asset, *_ in ASSETS
     ]
 
 
@@ -356,9 +484,13 @@ def _history() -> dict[str, list[dict[str, Any]]]:
 
 def _frames() -> dict[str, pl.DataFrame]:
     rows = {
+        "market_daily": _market_daily(),
+        "market_total_daily": _market_total(),
+        "signals_daily": _signals(),
         "funding_daily": _funding(),
         "open_interest_daily": _open_interest(),
         "liquidations_daily": _liquidations(),
+        "liquidations_hourly": _hours(),
         "positioning_daily": _positioning(),
         "prices_daily": _prices(),
         "reference_daily": _references(),

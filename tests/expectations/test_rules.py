@@ -153,6 +153,36 @@ BREAKS: dict[tuple[str, str], tuple[str, int]] = {
         f"UPDATE liquidations_daily SET long_coin = 1.9 {ON}",
         1,
     ),
+    ("liquidations_hourly", "not_empty"): ("DELETE FROM liquidations_hourly", 1),
+    ("liquidations_hourly", "fresh"): (
+        "DELETE FROM liquidations_hourly WHERE date = '2026-03-03'",
+        1,
+    ),
+    # An hour lost, a day without a row for its hours, and one whose hours all went.
+    ("liquidations_hourly", "hours_add_up_to_the_day"): (
+        f"DELETE FROM liquidations_hourly {ON} AND hour(hour) = 12; "
+        "DELETE FROM liquidations_daily WHERE date = '2026-03-03' AND symbol = 'SOLUSDT'; "
+        "DELETE FROM liquidations_hourly WHERE date = '2026-03-02' AND symbol = 'XRPUSDT'",
+        3,
+    ),
+    ("liquidations_hourly", "hour_on_the_day"): (
+        f"UPDATE liquidations_hourly SET hour = hour + INTERVAL 12 HOURS {ON} AND hour(hour) = 12; "
+        "UPDATE liquidations_hourly SET hour = hour + INTERVAL 1 MINUTE "
+        "WHERE date = '2026-03-03' AND symbol = 'SOLUSDT' AND hour(hour) = 8",
+        2,
+    ),
+    ("liquidations_hourly", "something_happened"): (
+        f"UPDATE liquidations_hourly SET long_count = 0 {ON} AND hour(hour) = 12",
+        1,
+    ),
+    ("liquidations_hourly", "total_is_both_sides"): (
+        f"UPDATE liquidations_hourly SET short_usd = 1 {ON} AND hour(hour) = 9",
+        1,
+    ),
+    ("liquidations_hourly", "zero_where_none"): (
+        f"UPDATE liquidations_hourly SET short_usd = NULL {ON} AND hour(hour) = 9",
+        1,
+    ),
     ("positioning_daily", "not_empty"): ("DELETE FROM positioning_daily", 1),
     ("positioning_daily", "fresh"): ("DELETE FROM positioning_daily WHERE date = '2026-03-03'", 1),
     ("positioning_daily", "nobody_gone"): (f"DELETE FROM positioning_daily {ON}", 1),
@@ -233,14 +263,14 @@ BREAKS: dict[tuple[str, str], tuple[str, int]] = {
         1,
     ),
     ("instruments", "not_empty"): ("DELETE FROM instruments", 1),
-    # Two run days in each of five daily tables.
+    # Two run days in each of five daily tables and the one of hours.
     ("instruments", "all_mentioned_are_listed"): (
         "DELETE FROM instruments WHERE symbol = 'SOLUSDT'",
-        10,
+        12,
     ),
     ("instruments", "identity_agrees"): (
         "UPDATE instruments SET base_asset = 'WSOL' WHERE symbol = 'SOLUSDT'",
-        10,
+        12,
     ),
     ("instruments", "ends_after_start"): (
         "UPDATE instruments SET valid_to = valid_from WHERE symbol = 'SOLUSDT'",
@@ -272,6 +302,7 @@ BREAKS: dict[tuple[str, str], tuple[str, int]] = {
         "AND dataset = 'liquidations'",
         1,
     ),
+    # All three datasets of the only day with binance, the largest by open interest, are out.
     ("coverage_daily", "none_missing"): (
         "UPDATE coverage_daily SET status = 'missing' WHERE date = '2026-03-03' "
         "AND venue = 'binance'",
@@ -356,6 +387,261 @@ BREAKS: dict[tuple[str, str], tuple[str, int]] = {
     ("column_dictionary", "describes_the_file"): (
         "DELETE FROM column_dictionary WHERE table_name = 'runs' AND column_name = 'run_id'",
         1,
+    ),
+}
+
+
+OF_BTC = "WHERE date = '2026-03-03' AND base_asset = 'BTC'"
+ON_LAST = "WHERE date = '2026-03-03'"
+
+# 29 more days before the three there are, all alike.
+MONTH = (
+    "INSERT INTO {table} BY NAME SELECT * EXCLUDE (i) REPLACE ((date - i::INTEGER) AS date) "
+    "FROM (SELECT t.*, r.i FROM {table} AS t, range(1, 30) AS r (i) WHERE date = '2026-03-01') "
+    "AS numbered; "
+)
+
+
+def _about_each_row(table: str, row: str) -> dict[tuple[str, str], tuple[str, int]]:
+    """Examples for the rules both market tables have; `row` selects one of the last day."""
+    update = f"UPDATE {table} SET"
+    return {
+        (table, name): example
+        for name, example in {
+            "not_empty": (f"DELETE FROM {table}", 1),
+            "fresh": (f"DELETE FROM {table} {ON_LAST}", 1),
+            "counts_fit": (f"{update} liquidations_venues = venues + 1 {row}", 1),
+            "means_between_extremes": (
+                f"{update} funding_rate_8h_volume_weighted = 0.00020001 {row}",
+                1,
+            ),
+            "rates_known_together": (f"{update} funding_rate_8h_median = NULL {row}", 1),
+            "annualised_as_defined": (
+                f"{update} funding_rate_annualised_oi_weighted = 0.2191 {row}",
+                1,
+            ),
+            # A day pays 3 × 0.0002: 7 × 0.0006 = 0.0042, 30 × 0.0006 = 0.018, 31 of them 0.0186.
+            "cumulative_as_summed": (
+                MONTH.format(table=table)
+                + f"{update} funding_cumulative_7d = 0.0042, funding_cumulative_30d = 0.018, "
+                "funding_compounded_30d = 1.0006 ** 30 - 1; "
+                f"{update} funding_cumulative_30d = 0.0186 {row}; "
+                f"{update} funding_compounded_30d = 0.018 {row.replace('03-03', '03-02')}",
+                2,
+            ),
+            "margins_add_up": (f"{update} open_interest_usd_quanto = 1 {row}", 1),
+            "coverage_is_a_share": (f"{update} open_interest_coverage = 1.01 {row}", 1),
+            "covered": (f"{update} open_interest_coverage = 0.89 {row}", 1),
+            "half_covered": (
+                f"{update} open_interest_usd = 1.1e9 WHERE date = '2026-03-01'; "
+                f"{update} open_interest_coverage = 0.49 {row}",
+                1,
+            ),
+            "open_interest_change_usual": (
+                f"{update} open_interest_change_pct = -0.31 {row}",
+                1,
+            ),
+            "open_interest_change_plausible": (
+                f"{update} open_interest_usd = 1.1e9 WHERE date = '2026-03-02'; "
+                f"{update} open_interest_change_pct = 0.81 {row}",
+                1,
+            ),
+            "liquidations_are_both_sides": (f"{update} liquidations_short_usd = NULL {row}", 1),
+            "liquidations_where_there_is_a_feed": (f"{update} liquidations_venues = 0 {row}", 1),
+            "max_24h_holds_the_day": (
+                f"{update} liquidations_max_24h_usd = 0.99 * liquidations_total_usd {row}",
+                1,
+            ),
+            # Twice 4 coins on two days are 8.
+            "max_24h_within_two_days": (
+                f"{update} liquidations_max_24h_usd = 2.01 * liquidations_total_usd {row}",
+                1,
+            ),
+            "max_24h_ends_on_the_day": (
+                f"{update} liquidations_max_24h_end = '2026-03-04 00:00:00' {row}",
+                1,
+            ),
+            "liquidated_share_believable": (
+                f"{update} liquidations_to_open_interest = 0.51 {row}",
+                1,
+            ),
+            "completeness_of_the_weakest": (
+                f"{update} liquidations_completeness = 'complete' {row}",
+                1,
+            ),
+        }.items()
+    }
+
+
+GONE = "; ".join(
+    f"DELETE FROM {table} WHERE date = '2026-03-03' AND venue = 'bybit'"
+    for table in (
+        "funding_daily",
+        "open_interest_daily",
+        "liquidations_daily",
+        "positioning_daily",
+        "prices_daily",
+    )
+)
+
+BREAKS |= _about_each_row("market_daily", OF_BTC) | _about_each_row("market_total_daily", ON_LAST)
+BREAKS |= {
+    # One that is not there, and one that nothing stands behind.
+    ("market_daily", "rows_as_due"): (
+        f"UPDATE market_daily SET base_asset = 'XBT' {OF_BTC}",
+        2,
+    ),
+    ("market_daily", "no_venue_fell_away"): (GONE, 1),
+    ("market_daily", "open_interest_is_that_of_venues"): (
+        f"UPDATE market_daily SET open_interest_usd = 2 * open_interest_usd {OF_BTC}; "
+        "UPDATE market_daily SET open_interest_usd_inverse = NULL "
+        "WHERE date = '2026-03-02' AND base_asset = 'BTC'; "
+        "UPDATE market_daily SET open_interest_coin = 1 "
+        "WHERE date = '2026-03-02' AND base_asset = 'ETH'",
+        3,
+    ),
+    ("market_daily", "liquidations_are_those_of_venues"): (
+        f"UPDATE market_daily SET liquidations_short_usd = 1 {OF_BTC}; "
+        "UPDATE market_daily SET liquidations_venues = 1 "
+        "WHERE date = '2026-03-02' AND base_asset = 'BTC'",
+        2,
+    ),
+    # 1,050 coins of SOL at 100,000 were 105 million, of which more was liquidated.
+    ("market_daily", "liquidated_share_possible"): (
+        "UPDATE open_interest_daily SET open_interest_usd_close = 105e6 WHERE symbol = 'SOLUSDT'; "
+        "UPDATE market_daily SET liquidations_to_open_interest = 1.01 "
+        "WHERE date = '2026-03-03' AND base_asset = 'SOL'",
+        1,
+    ),
+    ("market_daily", "prices_in_order"): (
+        f"UPDATE market_daily SET price_close = price_high + 1 {OF_BTC}",
+        1,
+    ),
+    # Another close, a symbol without a price, and a price of nobody.
+    ("market_daily", "price_is_of_the_reference"): (
+        f"UPDATE market_daily SET price_close = 60001 {OF_BTC}; "
+        "UPDATE market_daily SET price_symbol = 'SOLBUSD' "
+        "WHERE date = '2026-03-03' AND base_asset = 'SOL'; "
+        "UPDATE market_daily SET price_venue = NULL, price_symbol = NULL "
+        "WHERE date = '2026-03-03' AND base_asset = 'XRP'",
+        3,
+    ),
+    ("market_daily", "majors_funding_plausible"): (
+        f"UPDATE market_daily SET funding_rate_8h_oi_weighted = -0.0076 {OF_BTC}",
+        1,
+    ),
+    ("market_daily", "funding_usual"): (
+        f"UPDATE market_daily SET funding_rate_8h_oi_weighted = -0.021 {OF_BTC}",
+        1,
+    ),
+    ("market_daily", "funding_of_one_sign"): (
+        "UPDATE market_daily SET funding_rate_8h_oi_weighted = -0.0006, "
+        f"funding_rate_8h_median = 0.0006 {OF_BTC}",
+        1,
+    ),
+    ("market_total_daily", "rows_as_due"): (
+        "UPDATE market_total_daily SET date = '2026-03-02' WHERE date = '2026-03-01'; "
+        f"DELETE FROM market_total_daily {ON_LAST}",
+        1,
+    ),
+    ("market_total_daily", "no_venue_fell_away"): (GONE, 1),
+    ("market_total_daily", "open_interest_is_that_of_assets"): (
+        "UPDATE market_total_daily SET open_interest_usd_linear = open_interest_usd_linear + 1 "
+        f"{ON_LAST}",
+        1,
+    ),
+    ("market_total_daily", "liquidations_are_those_of_assets"): (
+        f"UPDATE market_total_daily SET liquidations_long_usd = NULL {ON_LAST}",
+        1,
+    ),
+    # 1 + 1 + 1 + 2 venues of assets, the most are 2; 6 instruments of them all.
+    ("market_total_daily", "counts_fit_assets"): (
+        f"UPDATE market_total_daily SET venues = 6 {ON_LAST}; "
+        "UPDATE market_total_daily SET instruments = 7 WHERE date = '2026-03-02'",
+        2,
+    ),
+    ("market_total_daily", "funding_spans_assets"): (
+        f"UPDATE market_total_daily SET funding_rate_8h_min = 0.0001 {ON_LAST}",
+        1,
+    ),
+    ("market_total_daily", "max_24h_holds_assets"): (
+        f"UPDATE market_total_daily SET liquidations_max_24h_usd = 899999 {ON_LAST}",
+        1,
+    ),
+    ("market_total_daily", "liquidated_share_possible"): (
+        f"UPDATE market_total_daily SET liquidations_to_open_interest = 1.01 {ON_LAST}",
+        1,
+    ),
+    ("market_total_daily", "funding_plausible"): (
+        f"UPDATE market_total_daily SET funding_rate_8h_oi_weighted = 0.02 {ON_LAST}",
+        1,
+    ),
+    ("signals_daily", "not_empty"): ("DELETE FROM signals_daily", 1),
+    ("signals_daily", "fresh"): (f"DELETE FROM signals_daily {ON_LAST}", 1),
+    ("signals_daily", "rows_as_due"): (f"DELETE FROM signals_daily {OF_BTC}", 1),
+    ("signals_daily", "percentiles_in_range"): (
+        f"UPDATE signals_daily SET liquidations_percentile_90d = 1.01 {OF_BTC}",
+        1,
+    ),
+    ("signals_daily", "history_within_window"): (
+        f"UPDATE signals_daily SET open_interest_history_days = 91 {OF_BTC}",
+        1,
+    ),
+    # A rank among 3 days, and one of funding without a typical rate.
+    ("signals_daily", "history_long_enough"): (
+        f"UPDATE signals_daily SET open_interest_percentile_90d = 0.5 {OF_BTC}; "
+        "UPDATE signals_daily SET funding_history_days = 14, funding_percentile_90d = 0.5 "
+        "WHERE date = '2026-03-03' AND base_asset = 'SOL'",
+        2,
+    ),
+    ("signals_daily", "parts_in_range"): (
+        f"UPDATE signals_daily SET score_long_short = 1.01 {OF_BTC}",
+        1,
+    ),
+    # 100 × (40 × 0.5 + 20 × 0.25) ÷ 60 = 41.67, and no score where one was due.
+    ("signals_daily", "score_as_defined"): (
+        "UPDATE signals_daily SET score_funding = 0.5, score_open_interest = 0.25, "
+        f"overheated_score = 41.6 {OF_BTC}; "
+        "UPDATE signals_daily SET score_funding = 0.5, score_open_interest = 0.25 "
+        "WHERE date = '2026-03-03' AND base_asset = 'SOL'",
+        2,
+    ),
+    ("signals_daily", "deleveraged_has_cooled"): (
+        f"UPDATE signals_daily SET deleveraged = true, score_leverage = 0.1 {OF_BTC}",
+        1,
+    ),
+    # Open interest did not fall; and whether it did with liquidations unknown nobody can say.
+    ("signals_daily", "deleveraged_fell"): (
+        f"UPDATE signals_daily SET deleveraged = true, liquidations_percentile_90d = 1 {OF_BTC}; "
+        "UPDATE signals_daily SET deleveraged = false "
+        "WHERE date = '2026-03-03' AND base_asset = 'SOL'",
+        2,
+    ),
+    # A rate of 0.0002 is 0.0001 above typical ones of 0.0001: crowded at a rank of 0.8, and not by
+    # half of that; not known without a rank.
+    ("signals_daily", "crowded_side_as_defined"): (
+        "UPDATE signals_daily SET funding_typical_8h = 0.00005, funding_percentile_90d = 0.9, "
+        f"crowded_side = 'none' {OF_BTC}; "
+        "UPDATE signals_daily SET funding_typical_8h = 0.00015, funding_percentile_90d = 0.9, "
+        "crowded_side = 'long' WHERE date = '2026-03-03' AND base_asset = 'ETH'; "
+        "UPDATE signals_daily SET funding_typical_8h = 0.0005, funding_percentile_90d = 0.3, "
+        "crowded_side = 'short' WHERE date = '2026-03-03' AND base_asset = 'SOL'; "
+        "UPDATE signals_daily SET funding_typical_8h = 0.0005, crowded_side = 'short' "
+        "WHERE date = '2026-03-03' AND base_asset = 'XRP'",
+        4,
+    ),
+    # 60 of a crowd is high, of nobody none, and no longer once positions were closed.
+    ("signals_daily", "squeeze_risk_as_defined"): (
+        "UPDATE signals_daily SET overheated_score = 60, crowded_side = 'long', "
+        f"squeeze_risk = 'building' {OF_BTC}; "
+        "UPDATE signals_daily SET overheated_score = 60, crowded_side = 'none', "
+        "squeeze_risk = 'high' WHERE date = '2026-03-03' AND base_asset = 'ETH'; "
+        "UPDATE signals_daily SET overheated_score = 60, crowded_side = 'long', "
+        "deleveraged = true, squeeze_risk = 'high' "
+        "WHERE date = '2026-03-03' AND base_asset = 'SOL'; "
+        "UPDATE signals_daily SET squeeze_risk = 'none' "
+        "WHERE date = '2026-03-03' AND base_asset = 'XRP'",
+        4,
     ),
 }
 
