@@ -57,16 +57,17 @@ def unthrottled(_day: date) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """An exchange, or a carrier of others' data.
+    """An exchange, or a carrier of others' data, whole (Tardis) or as sums (CryptoQuant).
 
     share: of the market's open interest and liquidations; among the exchanges of a plan they are
-        scaled to a whole. 0 for a carrier.
+        scaled to a whole. 0 for a carrier, and for an aggregator.
     listings: what trades there during a plan.
     write: writes its exports below `archive/{name}` and `dumps/{name}` of the writer's root while
         the days pass by, and hands back the quirks in them.
     throttled: whether the feed of a UTC day drops liquidations (`simulator.liquidations`).
     eventful: what else befalls those who are liquidated on a day; changes the truth.
-    carry, carries: instead of `write`, for a carrier: writes the data of these exchanges.
+    carry, carries: instead of `write`, for a carrier: writes the data of these exchanges. It is
+        handed every exchange of the plan; an aggregator tells of whichever they are.
     answer: its API over a simulated root; routes: the path prefixes it answers at.
     weight_header: the header of its answers that tells the requests of the current minute.
     buckets: S3 buckets by name, each a folder below `archive/`; roots: path prefixes of a plain

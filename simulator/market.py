@@ -24,6 +24,9 @@ DAY = 1440
 LEAD = 60
 """Minutes before the day that its grid starts: returns over the last hour are known from 00:00."""
 
+RESERVE = 2_400_000.0
+"""Bitcoins that all exchanges together hold on chain, where a scenario says nothing else."""
+
 _INTEREST = 0.0001
 _CLAMP = 0.0005
 
@@ -125,6 +128,14 @@ class Market:
         """Index price of BTC in US dollars."""
         beta, price = np.array([[BTC.beta]]), np.array([[BTC.price]])
         out: Floats = self._index([BTC.name], beta, price, minutes)[0]
+        return out
+
+    def reserve(self, minutes: Ints) -> Floats:
+        """Bitcoins that all exchanges together hold on chain."""
+        # A script's own course is slow: more noise would drown it.
+        sizes = {DAY: 2e-5} if self.scripted else {DAY * 16: 0.004, DAY: 0.0003}
+        noise = wander(self.plan.seed, "reserve", [BTC.name], minutes, sizes)[0]
+        out: Floats = RESERVE * along(self.course.reserve, self.hours(minutes)) * np.exp(noise)
         return out
 
     def _index(self, names: list[str], beta: Floats, price: Floats, minutes: Ints) -> Floats:

@@ -41,7 +41,7 @@ class Plan:
     funding_months_before: months of fundingRate archive before the month of `first`, so that
         what is typical can be known.
     venues: the exchanges and carriers to write (`simulator.exchanges`). What is liquidated in the
-        market is shared among them; a carrier brings in the exchanges it tells of.
+        market is shared among the exchanges; a carrier brings in those whose data it has.
     """
 
     first: date

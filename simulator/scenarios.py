@@ -4,7 +4,9 @@ All times are hours from 00:00 UTC of the break day. `long-squeeze` follows 8–
 liquidations of about a billion dollars on each of two days the week before, funding that climbs
 to 0.07 % per 8 hours against a usual 0.01 %, a run from 35,500 to almost 38,000 over night, then a
 fall below 34,000 in which about half a billion is liquidated within a day, nearly all of it longs,
-although open interest does not fall and as many accounts are long as short.
+although open interest does not fall and as many accounts are long as short. Before the billions of
+the week before open interest had been higher, against what exchanges hold on chain too: exchange
+reserves grow slowly until the break, so that nothing of the rise was bought to be kept.
 `deleveraging` is the same until the fall, in which a third of all positions is closed.
 """
 
@@ -31,13 +33,15 @@ class Course:
     """How a scenario runs; between knots values are joined by straight lines, beyond them kept.
 
     btc_price: US dollars. crowding: premium that longs pay, as the rate per 8 hours it settles at.
-    open_interest: factor on coins. liquidations_usd and long_share: by day from the break day,
+    open_interest: factor on coins. reserve: factor on the coins that exchanges hold on chain.
+    liquidations_usd and long_share: by day from the break day,
     for the whole market; other days are calm. roughness: factor on the usual noise of prices.
     """
 
     btc_price: Knots
     crowding: Knots
     open_interest: Knots
+    reserve: Knots
     liquidations_usd: dict[int, float]
     long_share: dict[int, float]
     roughness: float
@@ -80,18 +84,23 @@ _CROWDING: Knots = (
     (12, 0.0001),
 )
 
+# Ever more coins until the break: nobody buys on chain what is bought with leverage.
+_RESERVE: Knots = ((-720, 0.991), (0, 1.0), (24, 1.0), (96, 0.998))
+
 _SQUEEZE = Course(
     btc_price=_BTC_2021_01,
     crowding=_CROWDING,
     open_interest=(
-        (-217, 1.0),
-        (-168, 1.06),
+        (-240, 1.0),
+        (-192, 1.13),
+        (-168, 1.18),
         (-150, 0.96),
         (-120, 0.88),
         (-24, 1.0),
         (0, 1.02),
         (24, 1.09),
     ),
+    reserve=_RESERVE,
     liquidations_usd={
         -9: 300e6,
         -8: 250e6,
@@ -124,6 +133,7 @@ _COURSES: dict[Scenario, Course] = {
         btc_price=((0, REFERENCE_PRICE),),
         crowding=((0, 0.0001),),
         open_interest=((0, 1.0),),
+        reserve=((0, 1.0),),
         liquidations_usd={},
         long_share={},
         roughness=1.0,
@@ -138,6 +148,7 @@ _COURSES: dict[Scenario, Course] = {
             (14, 0.72),
             (24, 0.68),
         ),
+        reserve=_RESERVE,
         liquidations_usd=_SQUEEZE.liquidations_usd,
         long_share=_SQUEEZE.long_share,
         roughness=0.15,

@@ -9,7 +9,8 @@ Layout below `out`:
     truth/plan.json                                   the days simulated
 
 Settlements are known from the first day of the first month on. Files carry the time they would
-have been published at. A carrier such as Tardis brings the truth of the exchanges it carries.
+have been published at. A carrier such as Tardis brings the truth of the exchanges it carries; an
+aggregator such as CryptoQuant tells of the plan's exchanges and has a truth of its own.
 """
 
 from __future__ import annotations
@@ -34,12 +35,16 @@ def simulate(plan: Plan, out: Path) -> Summary:
 
     The same plan gives the same bytes; plans that share seed, symbols, venues, quirks and (in a
     scenario) break day give the same bytes for the days they share. Returns what was written.
-    Raises ValueError for a venue the simulator does not know.
+    Raises ValueError for a venue the simulator does not know, and where there is no exchange that
+    could be told of.
     """
     known = discover()
     if unknown := set(plan.venues) - known.keys():
         raise ValueError(f"venues must be some of {', '.join(known)}, not {sorted(unknown)}")
     writer, quirks, tapes = Writer(out), list[Quirk](), tapes_of(plan, known)
+    if not tapes:
+        told = " and ".join(plan.venues)
+        raise ValueError(f"{told} tells of exchanges: venues must name one beside it")
     for name, tape in tapes.items():
         write, days = known[name].write, _told(tape, writer)
         if name in plan.venues and write is not None:

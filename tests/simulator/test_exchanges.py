@@ -38,12 +38,15 @@ def tree(root: Path) -> dict[str, str]:
 
 
 def test_these_exchanges_are_found() -> None:
-    expected = {"binance", "bitmex", "bybit", "deribit", "hyperliquid", "okx", "tardis"}
+    expected = {
+        *("binance", "bitmex", "bybit", "deribit", "hyperliquid", "okx"),
+        *("tardis", "cryptoquant"),
+    }
     assert KNOWN.keys() >= expected
     shares = {name: x.share for name, x in KNOWN.items() if x.share}
     assert sum(shares.values()) == pytest.approx(1)
     assert max(shares, key=lambda name: shares[name]) == "binance"
-    assert KNOWN["tardis"].carry is not None
+    assert all(KNOWN[name].carry is not None for name in expected - shares.keys())
     assert all(x.write is not None for x in KNOWN.values() if x.share)
 
 
@@ -111,7 +114,11 @@ QUIRK_PLANS: dict[str, tuple[Plan, ...]] = {
 }
 
 
-@pytest.mark.parametrize("name", OTHERS)
+def test_only_the_aggregator_has_no_faults() -> None:
+    assert {name for name, x in KNOWN.items() if not x.quirks} == {"cryptoquant"}
+
+
+@pytest.mark.parametrize("name", sorted(QUIRK_PLANS))
 def test_every_quirk_occurs_somewhere(tmp_path: Path, name: str) -> None:
     seen: set[str] = set()
     for number, plan in enumerate(QUIRK_PLANS[name]):
@@ -119,6 +126,11 @@ def test_every_quirk_occurs_somewhere(tmp_path: Path, name: str) -> None:
             simulate(replace(plan, venues=(name,)), tmp_path / str(number)).quirk_counts().keys()
         )
     assert seen == set(KNOWN[name].quirks) != set()
+
+
+def test_all_faulty_exchanges_are_among_these() -> None:
+    # Binance's are in test_simulate.
+    assert QUIRK_PLANS.keys() | {"binance", "cryptoquant"} == KNOWN.keys()
 
 
 def test_without_quirks_there_are_none(tmp_path: Path) -> None:

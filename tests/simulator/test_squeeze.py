@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
+from simulator.market import Market, day_minutes
 from simulator.plan import Plan, Summary
 from simulator.simulate import simulate
 
 TRUTH = "truth/binance"
 LAST = date(2021, 1, 17)
+VENUES = ("binance", "bybit", "okx", "bitmex", "deribit")
+ARTICLE = Plan(
+    date(2021, 1, 7),
+    LAST,
+    scenario="long-squeeze",
+    kline_kinds=(),
+    venues=(*VENUES, "cryptoquant"),
+)
 
 
 def samples(root: Path) -> pl.DataFrame:
@@ -188,3 +198,158 @@ def test_calm_is_calm(month: tuple[Path, Summary]) -> None:
     assert total["amount_usd"].min() > 5e6  # type: ignore[operator]
     rates = pl.read_parquet(root / TRUTH / "settlements.parquet").filter(symbol="BTCUSDT")
     assert rates["funding_rate"].cast(pl.Float64).median() == pytest.approx(0.0001)
+
+
+# ---- The article's claims, across the exchanges -------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def article(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("article")
+    simulate(ARTICLE, out)
+    return out
+
+
+def told(root: Path, kind: str) -> pl.DataFrame:
+    """Of all five exchanges and all days, with `venue`."""
+    files = sorted(root.glob(f"truth/*/{kind}*.parquet"))
+    assert {file.parent.name for file in files} == set(VENUES)
+    return pl.concat(
+        pl.read_parquet(file).with_columns(venue=pl.lit(file.parent.name)) for file in files
+    )
+
+
+def at_start(root: Path, day: date) -> pl.DataFrame:
+    """Coins and dollars by venue and symbol in the first sample of a day that all have."""
+    first = datetime(day.year, day.month, day.day, 0, 5, tzinfo=UTC)
+    rows = told(root, f"samples-{day}").filter(pl.col("sampled_at") == first)
+    return rows.select("venue", "symbol", "open_interest_coin", "open_interest_usd")
+
+
+def test_binance_has_the_largest_open_interest(article: Path) -> None:
+    rows = at_start(article, LAST).group_by("venue").agg(pl.col("open_interest_usd").sum())
+    usd = dict(rows.iter_rows())
+    assert usd.keys() == set(VENUES)
+    second = max(value for venue, value in usd.items() if venue != "binance")
+    assert usd["binance"] > 1.5 * second
+
+
+def test_half_a_billion_in_24_hours_over_all_exchanges_and_nearly_all_longs(article: Path) -> None:
+    """Of what is published, which is less than there was: OKX tells one a second and contract."""
+    events = told(article, "liquidations").filter("published").sort("at")
+    sums = events.rolling("at", period="24h", closed="right").agg(pl.col("amount_usd").sum())
+    on_the_day = sums.filter(pl.col("at").dt.date() == LAST)
+    # From the day's own midnight on, or the calm evening before counts too.
+    assert on_the_day["amount_usd"][-1] == pytest.approx(0.5e9, rel=0.05)
+    assert on_the_day["amount_usd"].max() < 0.6e9  # type: ignore[operator]
+    last = events.filter(pl.col("at").dt.date() == LAST)
+    longs = last.filter(position="long")
+    assert longs["amount_usd"].sum() / last["amount_usd"].sum() > 0.8
+    assert set(last["venue"]) == set(VENUES)
+    # Not of bitcoin alone.
+    assert last.filter(~pl.col("symbol").str.contains("BTC|XBT"))["amount_usd"].sum() > 0.1e9
+
+
+def test_two_days_of_a_billion_the_week_before_over_all_exchanges(article: Path) -> None:
+    events = told(article, "liquidations").filter("published")
+    by_day = dict(
+        events.group_by(pl.col("at").dt.date()).agg(pl.col("amount_usd").sum()).iter_rows()
+    )
+    billions = {day for day, usd in by_day.items() if usd > 0.9e9}
+    assert billions == {date(2021, 1, 10), date(2021, 1, 11)}
+    assert max(by_day.values()) < 1.15e9
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_funding_is_seven_times_the_typical_on_every_exchange(article: Path, venue: str) -> None:
+    """Per 8 hours: Deribit settles by the hour."""
+    rates = pl.read_parquet(article / "truth" / venue / "settlements.parquet")
+    bitcoin = rates.filter(pl.col("symbol").str.contains("^(BTC|XBT)"))
+    eighths = bitcoin.with_columns(
+        rate=pl.col("funding_rate").cast(pl.Float64) * 8 / pl.col("interval_hours")
+    )
+    typical = eighths.filter(pl.col("settled_at") < datetime(2021, 1, 8, tzinfo=UTC))
+    assert typical["rate"].median() == pytest.approx(0.0001, abs=0.00001)
+    # Settled just before the run's end: 23 to 4 h, of intervals of up to 8 hours.
+    crowded = eighths.filter(
+        pl.col("settled_at").is_between(
+            datetime(2021, 1, 16, 23, tzinfo=UTC), datetime(2021, 1, 17, 4, tzinfo=UTC)
+        )
+    )
+    assert crowded["symbol"].n_unique() == bitcoin["symbol"].n_unique()
+    assert crowded["rate"].mean() == pytest.approx(0.0007, abs=0.00005)
+
+
+def test_the_price_is_one_on_all_exchanges(article: Path) -> None:
+    """35,500 on the evening before, almost 38,000 over night, below 34,000 before noon."""
+    rows = told(article, "samples").filter(pl.col("symbol").str.contains("^(BTC|XBT)"))
+    prices = rows.group_by("sampled_at").agg(
+        pl.col("index_price").min().alias("low"), pl.col("index_price").max().alias("high")
+    )
+    assert (prices["high"] / prices["low"] - 1).max() < 1e-6  # type: ignore[operator]
+    night = prices.filter(
+        pl.col("sampled_at").is_between(
+            datetime(2021, 1, 16, 18, tzinfo=UTC), datetime(2021, 1, 17, 14, tzinfo=UTC)
+        )
+    ).sort("sampled_at")
+    top = night["high"].arg_max()
+    assert isinstance(top, int)
+    assert night["high"][top] == pytest.approx(37_900, rel=0.003)
+    assert night["low"][:top].min() == pytest.approx(35_500, rel=0.003)
+    assert 33_600 < night["low"][top:].min() < 34_000  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_accounts_are_neutral_on_every_exchange(article: Path, venue: str) -> None:
+    rows = told(article, f"samples-{LAST}").filter(venue=venue)
+    assert rows.group_by("symbol").agg(pl.col("accounts_ratio").mean())[
+        "accounts_ratio"
+    ].median() == pytest.approx(1.0, abs=0.1)
+
+
+def test_open_interest_has_fallen_nowhere_on_the_day_of_the_break(article: Path) -> None:
+    rows = told(article, f"samples-{LAST}").sort("sampled_at")
+    ends = rows.group_by("venue", "symbol", maintain_order=True).agg(
+        pl.col("open_interest_coin", "open_interest_usd").first().name.suffix("_first"),
+        pl.col("open_interest_coin", "open_interest_usd").last(),
+    )
+    assert (ends["open_interest_coin"] >= ends["open_interest_coin_first"]).all()
+    by_venue = ends.group_by("venue").agg(pl.col("^open_interest_usd.*$").sum())
+    assert by_venue.height == len(VENUES)
+    assert (by_venue["open_interest_usd"] >= by_venue["open_interest_usd_first"]).all()
+
+
+def test_leverage_is_lower_than_a_week_before_though_it_rises(article: Path) -> None:
+    """Open interest ÷ exchange reserve, as CryptoQuant's two files of bitcoin have it; so it is
+    with open interest of our exchanges, of which its own is a multiple."""
+    daily = pl.read_parquet(article / "truth/cryptoquant/daily.parquet")
+    coins, reserve = daily["open_interest_coin"], daily["reserve_coin"]
+    leverage = dict(zip(daily["date"], coins / reserve, strict=True))
+    week_before = [leverage[date(2021, 1, 8)], leverage[date(2021, 1, 9)]]
+    eve, end = leverage[date(2021, 1, 16)], leverage[LAST]
+    assert eve < end < min(week_before)
+    # Ours at 00:05 of the 9th and of the 17th and, as there is nothing later, at 24:00 of that.
+    btc = pl.col("symbol").str.contains("^(BTC|XBT)")
+    ours = {
+        day: at_start(article, day).filter(btc)["open_interest_coin"].sum()
+        for day in (date(2021, 1, 9), LAST)
+    }
+    assert ours[LAST] < 0.95 * ours[date(2021, 1, 9)]
+
+
+def test_nothing_leaves_the_exchanges_on_chain_before_the_break(article: Path) -> None:
+    daily = pl.read_parquet(article / "truth/cryptoquant/daily.parquet")
+    assert daily["date"].to_list() == [
+        ARTICLE.first + timedelta(days=n) for n in range((LAST - ARTICLE.first).days + 2)
+    ]
+    before = daily.filter(pl.col("date") < LAST)["reserve_coin"]
+    assert (before.diff().drop_nulls() >= 0).all()
+    assert before[-1] == pytest.approx(2_400_000, rel=0.001)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 4, 5])
+def test_reserves_do_not_fall_before_the_break_whatever_the_seed(seed: int) -> None:
+    plan = Plan(LAST, LAST, scenario="long-squeeze", seed=seed)
+    midnights = np.array([day_minutes(LAST - timedelta(days=n)) for n in range(29, -1, -1)])
+    held = Market(plan).reserve(midnights)
+    assert (np.diff(held) > 0).all()
