@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import polars as pl
 import pytest
 
 from simulator.plan import Plan, Summary
@@ -193,6 +194,43 @@ def test_answers_agree_with_dumps(http: httpx.Client, everywhere: tuple[Path, Su
         assert told == answer["result"]["list"] != []
 
 
+@pytest.mark.parametrize(("category", "symbol"), [("linear", "BTCUSDT"), ("inverse", "ETHUSD")])
+def test_klines_have_volume_in_the_units_of_their_category(
+    http: httpx.Client, everywhere: tuple[Path, Summary], category: str, symbol: str
+) -> None:
+    """Hourly bars of the 20th: base coins and quote if linear, dollars and coins if inverse."""
+    query = {"category": category, "symbol": symbol, "interval": "60", "limit": 1000}
+    span = {"start": ms(2025, 2, 20), "end": ms(2025, 2, 21) - 1}
+    answer = http.get("/kline", params=query | span).json()["result"]
+    assert (answer["symbol"], answer["category"]) == (symbol, category)
+    stamps = [int(row[0]) for row in answer["list"]]
+    # Newest first.
+    assert stamps == [ms(2025, 2, 20, hour) for hour in range(23, -1, -1)]
+    file = everywhere[0] / "truth/bybit/samples-2025-02-20.parquet"
+    noon = pl.read_parquet(file).filter(
+        pl.col("symbol") == symbol, pl.col("sampled_at").dt.hour() == 12
+    )
+    assert noon.height == 12
+    last, coins = noon["last_price"].to_list(), noon["volume_coin"].sum()
+    dollars = (noon["volume_coin"] * noon["last_price"]).sum()
+    row = [float(text) for text in answer["list"][11]]
+    assert row[1:5] == pytest.approx([last[0], max(last), min(last), last[-1]], rel=1e-9)
+    amounts = [coins, dollars] if category == "linear" else [dollars, coins]
+    assert row[5:] == pytest.approx(amounts, rel=1e-9)
+
+
+def test_bars_are_of_the_interval_asked_for(
+    http: httpx.Client, everywhere: tuple[Path, Summary]
+) -> None:
+    query = {"category": "linear", "symbol": "BTCUSDT", "interval": "5", "limit": 3}
+    span = {"start": ms(2025, 2, 20), "end": ms(2025, 2, 20, 12)}
+    rows = http.get("/mark-price-kline", params=query | span).json()["result"]["list"]
+    # The newest three of those that start within the window, both ends inside.
+    assert [int(row[0]) for row in rows] == [ms(2025, 2, 20, 12) - n * 300_000 for n in range(3)]
+    mark = samples(everywhere[0], "bybit", "BTCUSDT", NOON)["mark_price"]
+    assert [float(text) for text in rows[0][1:]] == pytest.approx([mark] * 4, rel=1e-9)
+
+
 def test_instruments_page(http: httpx.Client) -> None:
     names, cursor = list[str](), ""
     while True:
@@ -218,6 +256,10 @@ def test_instruments_page(http: httpx.Client) -> None:
         ("/open-interest", {"symbol": "BTCUSDT", "intervalTime": "1h", "limit": 201}),
         ("/account-ratio", {"symbol": "BTCUSDT", "period": "1h", "limit": "x"}),
         ("/instruments-info", {"category": "option"}),
+        ("/kline", {"symbol": "BTCUSDT"}),
+        ("/kline", {"symbol": "NOPE", "interval": "60"}),
+        ("/mark-price-kline", {"symbol": "BTCUSDT", "interval": "7"}),
+        ("/mark-price-kline", {"symbol": "BTCUSDT", "interval": "5", "limit": 1001}),
     ],
 )
 def test_refusals_have_a_code(http: httpx.Client, path: str, query: dict[str, Any]) -> None:

@@ -202,7 +202,7 @@ def test_instruments_and_summaries_answer_by_currency(
                 "instrument_name": "BTC-PERPETUAL",
                 "start_timestamp": 1,
                 "end_timestamp": 2,
-                "count": 1001,
+                "count": 10_001,
             },
             -32602,
         ),

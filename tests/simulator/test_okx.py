@@ -232,6 +232,77 @@ def test_answers_agree_with_dumps(http: httpx.Client, everywhere: tuple[Path, Su
     assert history[0] == [last["ts"], last["oi"], last["oiCcy"], last["oiUsd"]]
 
 
+@pytest.mark.parametrize("symbol", ["BTC-USDT-SWAP", "BTC-USD-SWAP"])
+def test_candles_have_contracts_coins_and_dollars(
+    http: httpx.Client, everywhere: tuple[Path, Summary], symbol: str
+) -> None:
+    """Hours between two moments, both excluded; a contract is 0.01 BTC or 100 dollars."""
+    window = {"before": ms(2025, 2, 20, 11), "after": ms(2025, 2, 20, 13)}
+    query = {"instId": symbol, "bar": "1H"} | window
+    (row,) = http.get("/market/history-candles", params=query).json()["data"]
+    noon = pl.read_parquet(everywhere[0] / "truth/okx/samples-2025-02-20.parquet").filter(
+        pl.col("symbol") == symbol, pl.col("sampled_at").dt.hour() == 12
+    )
+    coins = noon["volume_coin"].sum()
+    dollars = (noon["volume_coin"] * noon["last_price"]).sum()
+    contracts = coins / 0.01 if symbol == "BTC-USDT-SWAP" else dollars / 100
+    assert int(row[0]) == ms(2025, 2, 20, 12)
+    assert [float(text) for text in row[5:8]] == pytest.approx(
+        [contracts, coins, dollars], rel=1e-9
+    )
+    assert row[8] == "1"
+    (mark,) = http.get("/market/history-mark-price-candles", params=query).json()["data"]
+    prices = noon["mark_price"].to_list()
+    assert [float(text) for text in mark[1:5]] == pytest.approx(
+        [prices[0], max(prices), min(prices), prices[-1]], rel=1e-9
+    )
+    assert mark[5:] == ["1"]
+
+
+def test_candles_page_by_after(http: httpx.Client) -> None:
+    query = {"instId": "BTC-USDT-SWAP", "bar": "15m", "limit": "100"}
+    stamps = list[int]()
+    while page := http.get("/market/history-mark-price-candles", params=query).json()["data"]:
+        stamps += [int(row[0]) for row in page]
+        query["after"] = page[-1][0]
+    # Two days of 96, newest first, none twice.
+    assert len(stamps) == len(set(stamps)) == 192
+    assert stamps == sorted(stamps, reverse=True)
+
+
+def test_windows_of_statistics_exclude_their_ends(http: httpx.Client) -> None:
+    window = {"begin": ms(2025, 2, 20, 10), "end": ms(2025, 2, 20, 13)}
+    query = {"instId": "BTC-USDT-SWAP", "period": "1H"} | window
+    for name in (
+        "open-interest-history",
+        "long-short-account-ratio-contract",
+        "long-short-account-ratio-contract-top-trader",
+        "long-short-position-ratio-contract-top-trader",
+    ):
+        rows = http.get(f"/rubik/stat/contracts/{name}", params=query).json()["data"]
+        assert [int(row[0]) for row in rows] == [ms(2025, 2, 20, 12), ms(2025, 2, 20, 11)], name
+
+
+def test_top_traders_have_ratios_of_their_own(
+    http: httpx.Client, everywhere: tuple[Path, Summary]
+) -> None:
+    noon = datetime(2025, 2, 20, 12, tzinfo=UTC)
+    truth = samples(everywhere[0], "okx", "BTC-USDT-SWAP", noon)
+    window = {"begin": ms(2025, 2, 20, 11), "end": ms(2025, 2, 20, 13)}
+    for name, column in (
+        ("long-short-account-ratio-contract-top-trader", "top_accounts_ratio"),
+        ("long-short-position-ratio-contract-top-trader", "top_positions_ratio"),
+    ):
+        query = {"instId": "BTC-USDT-SWAP", "period": "1H"} | window
+        ((_, ratio),) = http.get(f"/rubik/stat/contracts/{name}", params=query).json()["data"]
+        assert float(ratio) == pytest.approx(truth[column], abs=5e-5)
+
+
+def test_there_are_no_futures(http: httpx.Client) -> None:
+    answer = http.get("/public/instruments", params={"instType": "FUTURES"}).json()
+    assert answer == {"code": "0", "data": [], "msg": ""}
+
+
 @pytest.mark.parametrize(
     ("path", "query", "code"),
     [
@@ -243,6 +314,13 @@ def test_answers_agree_with_dumps(http: httpx.Client, everywhere: tuple[Path, Su
         (
             "/rubik/stat/contracts/open-interest-history",
             {"instId": "BTC-USDT-SWAP", "period": "1D"},
+            "51000",
+        ),
+        ("/market/history-candles", {"instId": "BTC-USDT-SWAP", "bar": "7m"}, "51000"),
+        ("/market/history-candles", {"instId": "NOPE", "bar": "1H"}, "51001"),
+        (
+            "/market/history-mark-price-candles",
+            {"instId": "BTC-USDT-SWAP", "bar": "1H", "limit": "101"},
             "51000",
         ),
     ],

@@ -266,6 +266,20 @@ def test_open_interest_history_is_the_metrics(
     assert (len(newest), newest[-1]["timestamp"]) == (30, ms(2021, 1, 18))
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["topLongShortAccountRatio", "topLongShortPositionRatio", "globalLongShortAccountRatio"],
+)
+def test_coin_margined_ratios_are_asked_by_pair(http: httpx.Client, name: str) -> None:
+    query = {"period": "1h", "limit": 1}
+    (by_pair,) = http.get(f"/futures/data/{name}", params=query | {"pair": "BTCUSD"}).json()
+    (by_name,) = http.get(f"/futures/data/{name}", params=query | {"symbol": "BTCUSD_PERP"}).json()
+    assert by_pair.pop("pair") == "BTCUSD"
+    assert by_name.pop("symbol") == "BTCUSD_PERP"
+    assert by_pair == by_name
+    assert float(by_pair["longShortRatio"]) > 0
+
+
 def test_coin_margined_open_interest_is_asked_by_pair(http: httpx.Client) -> None:
     for kind in ("PERPETUAL", "CURRENT_QUARTER"):
         (row,) = http.get(

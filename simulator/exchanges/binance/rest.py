@@ -4,8 +4,8 @@
 - more rows than `limit` between startTime and endTime: the oldest are given, so that paging
   forward works; without startTime the newest are;
 - a `limit` beyond the maximum is refused (-1130), so that no client relies on being cut short;
-- `/futures/data/` is asked for `symbol` on USDⓈ-M and for `pair` and `contractType` on COIN-M; in
-  reality these are two hosts.
+- `/futures/data/` is asked for `symbol` on USDⓈ-M, for `pair` on COIN-M (open interest for
+  `contractType` too; ratios are those of the perpetual); in reality these are two hosts.
 """
 
 from __future__ import annotations
@@ -184,10 +184,12 @@ class BinanceApi:
         )
 
     def _ratio(self, column: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
-        symbol = _symbol(query)
+        pair = query.get("pair")
+        names = {"symbol": _symbol(query)} if pair is None else {"pair": pair}
+        symbol = _symbol(query) if pair is None else f"{pair}_PERP"
         return [
-            {
-                "symbol": symbol,
+            names
+            | {
                 "longShortRatio": f"{ratio:.4f}",
                 "longAccount": f"{ratio / (1 + ratio):.4f}",
                 "shortAccount": f"{1 / (1 + ratio):.4f}",

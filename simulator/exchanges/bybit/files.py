@@ -60,7 +60,7 @@ def _write_samples(
     for endpoint, what, size, facts in (
         ("v5-market-open-interest/{}/1h", interest, 200, about),
         ("v5-market-account-ratio/{}/1h", ratio_rows(hourly), 500, {}),
-        ("v5-market-mark-price-kline/{}/60", mark_rows(rows), 1000, about),
+        ("v5-market-mark-price-kline/{}/60", mark_rows(rows, 60), 1000, about),
     ):
         where = f"{DUMPS}/{endpoint.format(listing.product)}/{listing.symbol}.json"
         yield from _write_pages(tape, writer, where, what, size, facts)

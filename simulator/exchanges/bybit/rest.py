@@ -7,7 +7,8 @@ with HTTP 200 and a `retCode`.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from simulator.exchange import Answer, Asked
 from simulator.exchanges.bybit.rows import (
     envelope,
     funding_rows,
+    kline_rows,
     mark_rows,
     open_interest_rows,
     ratio_rows,
@@ -26,6 +28,13 @@ from simulator.numerals import compact
 from simulator.truth import Truth
 
 _MINUTES = {"5min": 5, "15min": 15, "30min": 30, "1h": 60, "4h": 240, "1d": 1440}
+_BARS = {"5": 5, "15": 15, "30": 30, "60": 60, "120": 120, "240": 240, "720": 720, "D": 1440}
+"""Intervals of bars, minutes; the market is known every five."""
+
+_BAR_ROWS: dict[str, Callable[[pl.DataFrame, int], list[list[str]]]] = {
+    "/v5/market/mark-price-kline": mark_rows,
+    "/v5/market/kline": kline_rows,
+}
 
 
 class BybitApi:
@@ -45,8 +54,8 @@ class BybitApi:
             "/v5/market/funding/history": self._funding,
             "/v5/market/open-interest": self._open_interest,
             "/v5/market/account-ratio": self._ratio,
-            "/v5/market/mark-price-kline": self._mark,
             "/v5/market/instruments-info": self._instruments,
+            **{path: partial(self._bars, rows) for path, rows in _BAR_ROWS.items()},
         }.get(asked.path)
         if handler is None:
             return 404, b""
@@ -113,17 +122,22 @@ class BybitApi:
         page, cursor = self._page(query, rows, limit)
         return {"list": ratio_rows(page), "nextPageCursor": cursor}
 
-    def _mark(self, query: Mapping[str, str]) -> dict[str, Any]:
+    def _bars(
+        self, rows_of: Callable[[pl.DataFrame, int], list[list[str]]], query: Mapping[str, str]
+    ) -> dict[str, Any]:
+        """The newest bars of those that start between `start` and `end`."""
         limit = limited(query, 200, 1000)
-        if query.get("interval") != "60":
-            raise Refused("the simulator has the interval 60 only")
+        minutes = _BARS.get(query.get("interval", ""))
+        if minutes is None:
+            raise Refused("interval invalid")
         rows = self._found(query, self._truth.history(query.get("symbol", ""), 5))
-        hour = pl.col("stamp") // 3_600_000 * 3_600_000
-        rows = within(rows, hour, number(query, "start"), number(query, "end"))
+        length = minutes * 60_000
+        opened = pl.col("stamp") // length * length
+        rows = within(rows, opened, number(query, "start"), number(query, "end"))
         return {
             "symbol": query["symbol"],
             "category": _category(query),
-            "list": mark_rows(rows.tail(limit * 12)),
+            "list": rows_of(rows, minutes)[:limit],
         }
 
     def _instruments(self, query: Mapping[str, str]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from simulator.bars import bars
 from simulator.numerals import plain, trimmed
 
 SINGLE_SIDE_FROM_MS = int(datetime(2026, 6, 11, tzinfo=UTC).timestamp()) * 1000
@@ -59,20 +60,29 @@ def ratio_rows(samples: pl.DataFrame) -> list[dict[str, str]]:
     return rows
 
 
-def mark_rows(samples: pl.DataFrame) -> list[list[str]]:
-    """Hourly bars `[start, open, high, low, close]` of the mark, newest first."""
-    bars = (
-        samples.with_columns(hour=pl.col("stamp") // 3_600_000)
-        .group_by("hour", maintain_order=True)
-        .agg(
-            pl.col("mark_price").first().alias("open"),
-            pl.col("mark_price").max().alias("high"),
-            pl.col("mark_price").min().alias("low"),
-            pl.col("mark_price").last().alias("close"),
-        )
-        .sort("hour", descending=True)
-    )
+_PRICES = ("open", "high", "low", "close")
+
+
+def mark_rows(samples: pl.DataFrame, minutes: int) -> list[list[str]]:
+    """Bars `[start, open, high, low, close]` of the mark, newest first."""
+    newest = bars(samples, minutes, "mark_price").sort("stamp", descending=True)
     return [
-        [str(hour * 3_600_000), *(trimmed(price, 8) for price in prices)]
-        for hour, *prices in bars.iter_rows()
+        [str(stamp), *(trimmed(price, 8) for price in prices)]
+        for stamp, *prices in newest.select("stamp", *_PRICES).iter_rows()
+    ]
+
+
+def kline_rows(samples: pl.DataFrame, minutes: int) -> list[list[str]]:
+    """Bars `[start, open, high, low, close, volume, turnover]` of what was traded, newest first.
+
+    Volume is base coins and turnover the quote (linear), or US dollars and coins (inverse).
+    """
+    if samples.is_empty():
+        return []
+    inverse = samples.item(0, "product") == "inverse"
+    amounts = ("turnover", "volume") if inverse else ("volume", "turnover")
+    newest = bars(samples, minutes, "last_price").sort("stamp", descending=True)
+    return [
+        [str(stamp), *(trimmed(number, 8) for number in numbers)]
+        for stamp, *numbers in newest.select("stamp", *_PRICES, *amounts).iter_rows()
     ]

@@ -1,7 +1,8 @@
 """Deribit's public JSON-RPC answers over GET, from the truth.
 
 "Now" is the end of the last simulated day. Funding: at most 744 rows, the newest of the window.
-Trades: `sorting` asc or desc (the default), `count` at most 1000, `has_more` where it cuts.
+Trades: `sorting` asc or desc (the default), `has_more` where it cuts, `count` at most 10000 as
+history.deribit.com has it, which is another host in reality (www.deribit.com: 1000).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from simulator.truth import DAY_MS, Truth
 
 _PREFIX = "/api/v2/public/"
 _HOURS = 744
+_MOST_TRADES = 10_000
 
 
 class DeribitApi:
@@ -94,7 +96,7 @@ class DeribitApi:
 
     def _trades(self, query: Mapping[str, str]) -> dict[str, Any]:
         start, end = self._window(query)
-        count = limited(query, 10, 1000, "count")
+        count = limited(query, 10, _MOST_TRADES, "count")
         listing = self._listings().get(query.get("instrument_name", ""))
         if listing is None:
             raise Refused("instrument_name")

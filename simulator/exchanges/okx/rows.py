@@ -6,6 +6,8 @@ from typing import Any
 
 import polars as pl
 
+from simulator.bars import bars
+from simulator.listing import Listing
 from simulator.numerals import plain, trimmed
 
 
@@ -58,12 +60,11 @@ def open_interest_row(
     }
 
 
-def ratio_rows(samples: pl.DataFrame) -> list[list[str]]:
-    """`[ts, accounts long ÷ short]`, newest first."""
+def ratio_rows(samples: pl.DataFrame, of: str = "accounts_ratio") -> list[list[str]]:
+    """`[ts, long ÷ short]` of all accounts, or of what else is named, newest first."""
     newest = samples.sort("stamp", descending=True)
     return [
-        [str(stamp), trimmed(ratio, 4)]
-        for stamp, ratio in newest.select("stamp", "accounts_ratio").iter_rows()
+        [str(stamp), trimmed(ratio, 4)] for stamp, ratio in newest.select("stamp", of).iter_rows()
     ]
 
 
@@ -75,4 +76,32 @@ def open_interest_history_rows(samples: pl.DataFrame) -> list[list[str]]:
     return [
         [str(stamp), trimmed(oi, 8), trimmed(coin, 8), trimmed(usd, 4)]
         for stamp, oi, coin, usd in newest.iter_rows()
+    ]
+
+
+def mark_candles(samples: pl.DataFrame, minutes: int, _listing: Listing) -> list[list[str]]:
+    """`[ts, open, high, low, close, confirm]` of the mark, newest first; all are over."""
+    newest = bars(samples, minutes, "mark_price").sort("stamp", descending=True)
+    prices = newest.select("stamp", "open", "high", "low", "close")
+    return [
+        [str(stamp), *(trimmed(price, 8) for price in four), "1"]
+        for stamp, *four in prices.iter_rows()
+    ]
+
+
+def candles(samples: pl.DataFrame, minutes: int, listing: Listing) -> list[list[str]]:
+    """`[ts, open, high, low, close, vol, volCcy, volCcyQuote, confirm]` of what was traded, newest
+    first: contracts, coins and dollars; all are over."""
+    newest = bars(samples, minutes, "last_price").sort("stamp", descending=True)
+    traded = pl.col("turnover" if listing.inverse else "volume")
+    told = newest.select(
+        "stamp",
+        *("open", "high", "low", "close"),
+        (traded / listing.contract_size).alias("contracts"),
+        "volume",
+        "turnover",
+    )
+    return [
+        [str(stamp), *(trimmed(number, 8) for number in numbers), "1"]
+        for stamp, *numbers in told.iter_rows()
     ]
