@@ -132,6 +132,7 @@ def priced_like_market(
         threshold="{low} × the day's low price ≤ USD ÷ coin ≤ {high} × its high price",
         limits={"low": low, "high": high},
         days=True,
+        excludes=severity is Severity.CRITICAL,
     )
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from expectations.rule import Rule, Scope
+from transforms.schemas.daily import SOURCE_DATASET
 
 Row = dict[str, Any]
 
@@ -30,6 +31,7 @@ class Outcome:
     looked_at: rows of the table, or of the run's days, whichever the rule is about.
     worst: the first of the failing rows, in the rule's order.
     date, venue: where all failing rows agree on them.
+    unfit: datasets, days and venues of the failing rows, where the rule takes these out.
     other: what an expectation that names no rows has to say.
     error: why the rule could not be judged; then it did not hold.
     """
@@ -42,6 +44,7 @@ class Outcome:
     worst: Sequence[Row] = ()
     date: Any = None
     venue: str | None = None
+    unfit: Sequence[tuple[str, Any, str]] = ()
     other: str | None = None
     error: str | None = None
 
@@ -138,9 +141,22 @@ class _Build:
             results[result.expectation_config.meta["rule"]] = result
         return results
 
+    def unfit(self, table: str, rule: Rule, scope: Scope) -> list[tuple[str, Any, str]]:
+        """Datasets, days and venues of the rows that break the rule."""
+        failing = self._failing(table, rule, scope)
+        dataset = f"'{SOURCE_DATASET[table]}'" if table in SOURCE_DATASET else "dataset"
+        found = self.query(
+            f"SELECT DISTINCT {dataset} AS dataset, date, venue FROM ({failing}) ORDER BY ALL"  # noqa: S608 - a rule of ours
+        )
+        return [(dataset, day, venue) for dataset, day, venue in found]
+
+    @staticmethod
+    def _failing(table: str, rule: Rule, scope: Scope) -> str:
+        return str(rule.arguments(scope)["unexpected_rows_query"]).format(batch=table)
+
     def agreed(self, table: str, rule: Rule, scope: Scope, column: str) -> Any:
         """The value of `column` if it is the same in all rows that break the rule."""
-        failing = str(rule.arguments(scope)["unexpected_rows_query"]).format(batch=table)
+        failing = self._failing(table, rule, scope)
         ((lowest, highest, known, rows),) = self.query(
             f"SELECT min({column}), max({column}), count({column}), count(*) FROM ({failing})"  # noqa: S608 - a rule of ours
         )
@@ -175,6 +191,7 @@ def _outcome(
         worst=rows,
         date=agreed.get("date"),
         venue=agreed.get("venue"),
+        unfit=build.unfit(table, rule, scope) if rows and rule.excludes else (),
     )
 
 

@@ -22,6 +22,14 @@ from transforms.schemas.published import PUBLISHED_TABLES
 
 WORST_ROWS = 5
 
+UNFIT: dict[str, pl.DataType] = {
+    "dataset": pl.String(),
+    "venue": pl.String(),
+    "date": pl.Date(),
+    "reason": pl.String(),
+}
+"""One row per venue-day of a dataset to be taken out, with the rules it broke and a row of each."""
+
 
 class NothingChecked(RuntimeError):
     """A table went through the gate without a single expectation on it."""
@@ -29,10 +37,15 @@ class NothingChecked(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What the gate saw. results: ExpectationResults, one row per expectation, passed or not."""
+    """What the gate saw.
+
+    results: ExpectationResults, one row per expectation, passed or not.
+    unfit: venue-days whose own data broke a rule that takes them out (`UNFIT`).
+    """
 
     results: pl.DataFrame
     verdict: Verdict
+    unfit: pl.DataFrame
 
 
 def warm_up() -> None:
@@ -65,7 +78,7 @@ def audit(
     if unchecked := sorted((in_file | PUBLISHED_TABLES.keys()) - checked):
         raise NothingChecked(f"{build}: no expectation ran on {', '.join(unchecked)}")
     results = _results(outcomes, run_id)
-    return Audit(results, verdict_of(results))
+    return Audit(results, verdict_of(results), _unfit(outcomes))
 
 
 def verdict_of(results: pl.DataFrame) -> Verdict:
@@ -96,6 +109,26 @@ def _results(outcomes: Sequence[Outcome], run_id: str) -> pl.DataFrame:
     return ExpectationResults.validate(
         pl.DataFrame(rows, schema=schema).sort("table_name", "expectation")
     )
+
+
+def _unfit(outcomes: Sequence[Outcome]) -> pl.DataFrame:
+    rows = [
+        (dataset, venue, day, f"{o.table}.{o.rule.name}{_example(o, day, venue)}")
+        for o in outcomes
+        for dataset, day, venue in o.unfit
+    ]
+    return (
+        pl.DataFrame(rows, schema=UNFIT, orient="row")
+        .group_by("dataset", "venue", "date")
+        .agg(pl.col("reason").unique().sort().str.join("; "))
+        .sort("dataset", "venue", "date")
+    )
+
+
+def _example(outcome: Outcome, day: date, venue: str) -> str:
+    """The worst row of a venue-day, if it is among those the outcome shows."""
+    shown = (row for row in outcome.worst if (row["date"], row["venue"]) == (day, venue))
+    return next((f" ({_row(row)})" for row in shown), "")
 
 
 def _observed(outcome: Outcome) -> str | None:

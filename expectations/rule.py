@@ -33,6 +33,9 @@ class Rule:
     kwargs: its arguments; placeholders in texts are filled in.
     threshold: what is asked for, in words; names in `limits` are filled in.
     days: whether it looks only at the run's days (and what they are compared with).
+    excludes: whether a venue-day that breaks it is unfit by its own data: then it is taken out of
+        the build as missing, and the build is judged without it. Its rows name `date` and `venue`,
+        and `dataset` where the table is not made from one.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Rule:
     kwargs: Mapping[str, object]
     limits: Mapping[str, float] = field(default_factory=dict)
     days: bool = False
+    excludes: bool = False
 
     def arguments(self, scope: Scope) -> dict[str, object]:
         """`kwargs` with the run and the limits filled in, `{batch}` left to Great Expectations."""
@@ -73,6 +77,7 @@ def no_rows(
     threshold: str,
     limits: Mapping[str, float] | None = None,
     days: bool = False,
+    excludes: bool = False,
 ) -> Rule:
     """The rule that `query`, which selects the rows that break it (worst first), finds none."""
     text = " ".join(query.split())
@@ -88,4 +93,5 @@ def no_rows(
         kwargs={"unexpected_rows_query": text},
         limits=limits or {},
         days=days,
+        excludes=excludes,
     )

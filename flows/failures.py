@@ -31,8 +31,10 @@ class GateBlocked(RuntimeError):
     """A critical expectation failed; readers keep the last good build.
 
     results: what every expectation said (schema ExpectationResults).
+    taken_out: how many venue-days will be left out as missing if the tables are made again.
     """
 
-    def __init__(self, message: str, results: pl.DataFrame) -> None:
+    def __init__(self, message: str, results: pl.DataFrame, *, taken_out: int = 0) -> None:
         super().__init__(message)
         self.results = results
+        self.taken_out = taken_out

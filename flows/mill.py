@@ -20,6 +20,8 @@ from prefect.client.schemas.objects import State, TaskRun
 from expectations.gate import Audit
 from flows import reporting
 from flows.failures import GateBlocked, InputUnavailable
+from flows.gatekeeping import through_the_gate
+from flows.rebuild import build_again
 from flows.run import Days, Run
 from flows.stages.audit import audit_candidate
 from flows.stages.build import build_candidate
@@ -61,7 +63,14 @@ def mill(run: Run, asked: Days, days: Sequence[date]) -> Milled:
         candidate = build_task(run, asked)
         if candidate is None:
             return Milled(run.run_id, asked, fetched, None, None)
-        audit = audit_task(run, candidate)
+        passed = through_the_gate(
+            candidate,
+            audit=lambda candidate: audit_task(run, candidate),
+            made_again=lambda: rebuild_task(run, asked, days),
+        )
+        if passed is None:
+            return Milled(run.run_id, asked, fetched, None, None)
+        candidate, audit = passed
         # A lease that ran out while this machine slept may have let another run in.
         held.confirm()
         pointer = publish_task(run, candidate)
@@ -97,6 +106,12 @@ def transform_task(run: Run, days: Sequence[date]) -> None:
 def build_task(run: Run, days: Days) -> Candidate | None:
     """Daily partitions into a new DuckDB file."""
     return build_candidate(run, days, reporting.current())
+
+
+@task(name="rebuild", cache_policy=NO_CACHE, persist_result=False)
+def rebuild_task(run: Run, asked: Days, days: Sequence[date]) -> Candidate | None:
+    """The tables and the file once more, without the venue-days the gate took out."""
+    return build_again(run, asked, days, reporting.current())
 
 
 @task(name="audit", cache_policy=NO_CACHE, persist_result=False)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
 from flows.settings import ConfigError, Settings, SourceSettings
@@ -36,9 +37,20 @@ def code_version() -> str:
 @cache
 def transforms_digest() -> str:
     """Changes with the code of the pure core, so that a fixed parser rebuilds what it wrote."""
-    import transforms  # noqa: PLC0415 - only its place on disk is wanted
+    return _digest_of("transforms")
 
-    root = Path(str(transforms.__file__)).parent
+
+@cache
+def expectations_digest() -> str:
+    """Changes with the rules of the gate, so that what they once took out is judged anew."""
+    return _digest_of("expectations")
+
+
+def _digest_of(package: str) -> str:
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(package)
+    root = Path(spec.origin).parent
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
         digest.update(path.relative_to(root).as_posix().encode())

@@ -56,6 +56,31 @@ _COVERED = " UNION ALL ".join(
     for dataset, table in _TABLE_OF.items()
 )
 
+# The open interest a venue was last seen with, within a week, is what its day was worth.
+_LARGEST_OUT = """
+WITH out AS (
+  SELECT date, venue, dataset, excluded_because FROM batch
+  WHERE {in_run} AND excluded_because IS NOT NULL AND dataset IN ({datasets})
+), worth AS (
+  SELECT d.date, i.venue, arg_max(i.usd, i.date) AS usd
+  FROM (SELECT DISTINCT date FROM out) AS d JOIN (
+    SELECT date, venue, sum(open_interest_usd_close) AS usd FROM open_interest_daily GROUP BY ALL
+  ) AS i ON i.usd IS NOT NULL AND i.date BETWEEN d.date - {days_back} AND d.date
+  GROUP BY ALL
+), others AS (
+  SELECT c.date, c.venue, c.dataset, coalesce(w.usd, 0) AS usd
+  FROM batch AS c LEFT JOIN worth AS w ON w.date = c.date AND w.venue = c.venue
+  WHERE c.{in_run} AND c.status IN ('ok', 'partial')
+)
+SELECT out.date, out.venue, out.dataset, coalesce(w.usd, 0) AS open_interest_usd,
+  out.excluded_because
+FROM out LEFT JOIN worth AS w ON w.date = out.date AND w.venue = out.venue
+WHERE NOT EXISTS (
+  SELECT 1 FROM others AS o
+  WHERE o.date = out.date AND o.dataset = out.dataset AND o.usd > coalesce(w.usd, 0))
+ORDER BY open_interest_usd DESC, out.date, out.venue, out.dataset
+"""
+
 RULES = (
     not_empty(Severity.CRITICAL),
     no_rows(
@@ -106,6 +131,28 @@ RULES = (
         severity=Severity.WARNING,
         reason="the day has numbers that coverage knows nothing of",
         threshold="every venue-day of the daily tables is ok or partial here",
+        days=True,
+    ),
+    no_rows(
+        "largest_venue_not_taken_out",
+        _LARGEST_OUT.replace("{datasets}", "'funding_rates', 'open_interest', 'liquidations'"),
+        severity=Severity.CRITICAL,
+        reason="without the largest venue a total says little of the market",
+        threshold="of the venues of a dataset, one with more open interest than the one taken out "
+        "is there",
+        limits={"days_back": 7},
+        days=True,
+    ),
+    no_rows(
+        "none_taken_out",
+        """
+        SELECT date, venue, dataset, excluded_because FROM batch
+        WHERE {in_run} AND excluded_because IS NOT NULL ORDER BY date DESC, venue, dataset
+        """,
+        severity=Severity.WARNING,
+        reason="the day's own data was unfit; it counts as missing until the venue replaces it or "
+        "a correction mends it",
+        threshold="no venue-day taken out",
         days=True,
     ),
     _status("none_missing", "missing", "data that was due is not there"),

@@ -28,6 +28,7 @@ RULES = (
         threshold="|rate of a settlement| ≤ {max_rate}",
         limits={"max_rate": 0.05},
         days=True,
+        excludes=True,
     ),
     # Below the cap, and still a hundred times too much: 0.01 % is 0.0001, and 0.01 as a percentage.
     # The highest median of a Binance day, 2020-01 … 2026-08, was 0.0022 (2020-02-12).
@@ -47,6 +48,7 @@ RULES = (
         "≤ {max_typical}",
         limits={"max_typical": 0.004, "min_instruments": 5},
         days=True,
+        excludes=True,
     ),
     no_rows(
         "majors_plausible",
@@ -60,6 +62,7 @@ RULES = (
         threshold="|rate per 8 h| of BTC and ETH over a day ≤ {max_rate}",
         limits={"max_rate": 0.0075},
         days=True,
+        excludes=True,
     ),
     no_rows(
         "interval_plausible",
@@ -74,6 +77,7 @@ RULES = (
         threshold="interval_hours ≥ {min_hours}",
         limits={"min_hours": 0.9},
         days=True,
+        excludes=True,
     ),
     no_rows(
         "cumulative_plausible",
@@ -151,6 +155,7 @@ RULES = (
         threshold="settlement_count ≤ {max_settlements}",
         limits={"max_settlements": 24},
         days=True,
+        excludes=True,
     ),
     no_rows(
         "not_more_than_due",

@@ -51,6 +51,7 @@ RULES = (
         reason="more snapshots than the series has are duplicates, or another day's",
         threshold="sample_count ≤ expected_sample_count",
         days=True,
+        excludes=True,
     ),
     no_rows(
         "samples_there",

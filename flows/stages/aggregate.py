@@ -13,6 +13,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from flows.exclusions import excluded, without
 from flows.instruments import venue_instruments
 from flows.reporting import Reporter, log
 from flows.run import Days, Run, stretches, transforms_digest
@@ -30,10 +31,23 @@ REACH = timedelta(days=max(table.reach_days for table in DAILY))
 
 @dataclass(frozen=True, slots=True)
 class _Normalised:
-    """A venue's normalised and accounting partitions, as the ledgers know them."""
+    """A venue's normalised and accounting partitions, as the ledgers know them, but for the days
+    the gate took out; `out` are those (`flows.exclusions.excluded`)."""
 
     rows: pl.DataFrame
     accounting: pl.DataFrame
+    out: pl.DataFrame
+
+    @classmethod
+    def of(cls, run: Run, venue: Venue, out: pl.DataFrame) -> _Normalised:
+        rows, accounting = (
+            without(
+                Layer(run.store, run.ledger, name).current().filter(pl.col("venue") == venue.name),
+                out,
+            )
+            for name in ("normalised", "accounting")
+        )
+        return cls(rows, accounting, out.filter(pl.col("venue") == venue.name))
 
     def keys(self, dataset: str, first: date, last: date) -> list[str]:
         return self._between(self.rows, dataset, first, last)["key"].to_list()
@@ -56,11 +70,14 @@ class _Normalised:
 def aggregate_days(run: Run, days: Sequence[date], reporter: Reporter) -> None:
     """Bring the daily tables up to date: the days asked for, and days already there whose windows
     look at them."""
+    out = excluded(run)
     for venue in run.venues.values():
-        _aggregate_venue(run, venue, sorted(days), reporter)
+        _aggregate_venue(run, venue, sorted(days), out, reporter)
 
 
-def _aggregate_venue(run: Run, venue: Venue, days: list[date], reporter: Reporter) -> None:
+def _aggregate_venue(
+    run: Run, venue: Venue, days: list[date], out: pl.DataFrame, reporter: Reporter
+) -> None:
     instruments = venue_instruments(run, venue)
     instruments_mark = fingerprint(instruments.write_csv())
     layer = Layer(run.store, run.ledger, "daily")
@@ -69,14 +86,7 @@ def _aggregate_venue(run: Run, venue: Venue, days: list[date], reporter: Reporte
         (name, day): mark
         for name, day, mark in there.select("name", "date", "fingerprint").iter_rows()
     }
-    normalised = _Normalised(
-        rows=Layer(run.store, run.ledger, "normalised")
-        .current()
-        .filter(pl.col("venue") == venue.name),
-        accounting=Layer(run.store, run.ledger, "accounting")
-        .current()
-        .filter(pl.col("venue") == venue.name),
-    )
+    normalised = _Normalised.of(run, venue, out)
     near = there.filter(pl.col("date").is_between(days[0] - REACH, days[-1] + REACH))["date"]
     candidates = sorted({*days, *near})
     tables = tables_of(venue)
@@ -155,6 +165,7 @@ def _cover(
             instruments.select("symbol", "valid_from", "valid_to").write_csv(),
             sorted(supported),
             *(normalised.digest(dataset, day - lookback, day) for dataset in datasets),
+            normalised.out.filter(pl.col("date") == day).sort("dataset").write_csv(),
         )
         for day in candidates
     }
@@ -177,6 +188,7 @@ def _cover(
             owed=datasets,
             instruments=instruments,
             accounting=pl.concat(files),
+            out=normalised.out,
         )
         _write(layer, venue, "coverage_daily", coverage, stretch, marks)
 

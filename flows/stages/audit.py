@@ -1,8 +1,13 @@
-"""Audit: the gate looks at the closed candidate; what it says is kept, whatever it says."""
+"""Audit: the gate looks at the closed candidate; what it says is kept, whatever it says.
+
+A venue-day unfit by its own data is recorded to be taken out (`flows.exclusions`): made again, the
+tables hold it as missing, and then the gate judges what is left.
+"""
 
 from __future__ import annotations
 
 from expectations.gate import Audit, audit, summary
+from flows.exclusions import exclude
 from flows.failures import GateBlocked
 from flows.reporting import log
 from flows.run import Run
@@ -34,5 +39,6 @@ def audit_candidate(run: Run, candidate: Candidate) -> Audit:
             f"The gate blocked run {candidate.run_id}: readers keep the last good build.\n"
             f"{summary(verdict)}",
             verdict.results,
+            taken_out=exclude(run, verdict.unfit),
         )
     return verdict

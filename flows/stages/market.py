@@ -15,6 +15,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from flows.exclusions import excluded, without
 from flows.instruments import venue_instruments
 from flows.reporting import Reporter, log
 from flows.run import Days, Run, stretches, transforms_digest
@@ -65,7 +66,7 @@ class _Sources:
         partitions = pl.concat(
             [
                 daily.current().filter(read),
-                events.current().filter(pl.col("name") == _EVENTS),
+                without(events.current(), excluded(run)).filter(pl.col("name") == _EVENTS),
             ]
         )
         return cls(

@@ -303,6 +303,16 @@ BREAKS: dict[tuple[str, str], tuple[str, int]] = {
         1,
     ),
     # All three datasets of the only day with binance, the largest by open interest, are out.
+    ("coverage_daily", "largest_venue_not_taken_out"): (
+        "UPDATE coverage_daily SET status = 'missing', rows = 0, instruments_present = 0, "
+        "excluded_because = 'a rule' WHERE date = '2026-03-03' AND venue = 'binance'",
+        3,
+    ),
+    ("coverage_daily", "none_taken_out"): (
+        "UPDATE coverage_daily SET excluded_because = 'a rule' WHERE date = '2026-03-03' "
+        "AND venue = 'bybit' AND dataset = 'funding_rates'",
+        1,
+    ),
     ("coverage_daily", "none_missing"): (
         "UPDATE coverage_daily SET status = 'missing' WHERE date = '2026-03-03' "
         "AND venue = 'binance'",

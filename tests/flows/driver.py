@@ -16,6 +16,8 @@ from pathlib import Path
 from subprocess import PIPE, Popen
 
 from flows import reporting
+from flows.gatekeeping import through_the_gate
+from flows.rebuild import build_again
 from flows.run import Clock, Days, Run, utc_now
 from flows.settings import Settings
 from flows.stages.audit import audit_candidate
@@ -68,7 +70,14 @@ def mill_days(
         candidate = build_candidate(run, asked, reporter)
         if candidate is None:
             return Done(run.run_id, len(outcome.fetched), None, None, None)
-        audit = audit_candidate(run, candidate)
+        passed = through_the_gate(
+            candidate,
+            audit=lambda candidate: audit_candidate(run, candidate),
+            made_again=lambda: build_again(run, asked, days, reporter),
+        )
+        if passed is None:
+            return Done(run.run_id, len(outcome.fetched), None, None, None)
+        candidate, audit = passed
         held.confirm()
         pointer = publish_candidate(run, candidate)
     return Done(run.run_id, len(outcome.fetched), candidate, audit.verdict, pointer)

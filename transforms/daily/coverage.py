@@ -101,6 +101,13 @@ def _more_than_a_trace(there: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _taken_out(out: pl.DataFrame | None) -> pl.DataFrame:
+    if out is None:
+        schema = {"dataset": pl.String, "date": pl.Date, "excluded_because": pl.String}
+        return pl.DataFrame(schema=schema)
+    return out.select(*_KEY, excluded_because="reason")
+
+
 def coverage_daily(
     presence: pl.DataFrame,
     first: date,
@@ -111,6 +118,7 @@ def coverage_daily(
     owed: Collection[str] = frozenset(SOURCE_DATASET.values()),
     instruments: pl.DataFrame,
     accounting: pl.DataFrame,
+    out: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """`CoverageDaily` of a venue for first … last, a row per day and dataset in `owed`.
 
@@ -122,6 +130,8 @@ def coverage_daily(
     owed: the datasets behind the daily tables of an exchange, or those of an aggregator.
     instruments: `schemas.evidence.Instruments` of the venue.
     accounting: `schemas.normalised.Accounting` with `date`, over the days of `presence`.
+    out: `dataset`, `date` and `reason` of days the gate took out, of which nothing is in the
+        other inputs.
     """
     begin = first - timedelta(days=COVERAGE_LOOKBACK_DAYS)
     in_window = pl.col("date").is_between(begin, last)
@@ -170,6 +180,7 @@ def coverage_daily(
             venue=pl.lit(venue),
             supported=pl.col("dataset").is_in(sorted(datasets)),
         )
+        .join(_taken_out(out), on=_KEY, how="left")
         .with_columns(status=status)
         .select(list(CoverageDaily.columns()))
         .sort("date", "dataset")

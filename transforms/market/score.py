@@ -19,7 +19,9 @@ from transforms.schemas.market import Crowd, SqueezeRisk
 CROWDED_BY = 0.0001
 """Funding per 8 h beyond the typical one from which a side is crowded: one basis point."""
 
-CROWDED_RANK = 0.8
+CROWDED_RANKS = (0.2, 0.8)
+"""Up to the first shorts may be crowded, from the second on longs."""
+
 HIGH, BUILDING = 60, 35
 TOP_DECILE = 0.9
 
@@ -53,9 +55,9 @@ def crowded_side() -> pl.Expr:
     return (
         pl.when(_BEYOND.is_null() | place.is_null())
         .then(None)
-        .when((_BEYOND >= CROWDED_BY) & (place >= CROWDED_RANK))
+        .when((_BEYOND >= CROWDED_BY) & (place >= CROWDED_RANKS[1]))
         .then(pl.lit(Crowd.LONG.value))
-        .when((_BEYOND <= -CROWDED_BY) & (place <= 1 - CROWDED_RANK))
+        .when((_BEYOND <= -CROWDED_BY) & (place <= CROWDED_RANKS[0]))
         .then(pl.lit(Crowd.SHORT.value))
         .otherwise(pl.lit(Crowd.NONE.value))
     )
