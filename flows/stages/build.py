@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
+from flows import restatements
 from flows.evidence import evidence_tables
 from flows.reporting import Reporter, log
 from flows.run import Days, Run, code_version
@@ -70,6 +71,13 @@ def build_candidate(run: Run, days: Days, reporter: Reporter) -> Candidate | Non
             advance()
         if previous is not None and pointer is not None:
             warehouse.replace_table("runs", _past_runs(previous, pointer))
+            evidence = restatements.gather(
+                run, pointer.run_id, previous, builds.inputs(pointer.run_id), tables["instruments"]
+            )
+            found = restatements.restatements(
+                warehouse.changes(), warehouse.touched(), evidence, run.run_id
+            )
+            warehouse.append("restatements", found)
     first, last = _span(days_changed if days_changed.height else partitions, days)
     candidate = Candidate(
         run_id=run.run_id,
@@ -83,7 +91,7 @@ def build_candidate(run: Run, days: Days, reporter: Reporter) -> Candidate | Non
         based_on=None if pointer is None else pointer.run_id,
     )
     builds.keep(run.run_id, "candidate.duckdb")
-    builds.describe(candidate, contents)
+    builds.describe(candidate, contents, restatements.made_of(run))
     log.info("built", changed_partitions=days_changed.height, bytes=path.stat().st_size)
     return candidate
 

@@ -1,7 +1,8 @@
 """Builds on their way to readers: candidate, verdict and what they were made of, per run.
 
 `builds/{run_id}/` holds `candidate.duckdb` (closed, never edited), `candidate.json`,
-`contents.parquet`, `audit.parquet` once the gate has looked, and `perpmill.duckdb` once published.
+`contents.parquet`, `inputs.parquet`, `audit.parquet` once the gate has looked, and
+`perpmill.duckdb` once published.
 The stages build, audit and publish meet here and nowhere else.
 """
 
@@ -28,7 +29,7 @@ CONTENTS_SCHEMA: dict[str, pl.DataType] = {
     "date": pl.Date(),
     "sha256": pl.String(),
 }
-"""What a build is made of: daily partitions, and tables replaced as a whole (date NULL)."""
+"""What a build holds: daily partitions, and tables replaced as a whole (date NULL)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +103,13 @@ class Builds:
             self._store.get_file(self.key(run_id, name), path)
         return path
 
-    def describe(self, candidate: Candidate, contents: pl.DataFrame) -> None:
-        """Say that a candidate is complete: from here on it can be audited."""
+    def describe(self, candidate: Candidate, contents: pl.DataFrame, inputs: pl.DataFrame) -> None:
+        """Say that a candidate is complete: from here on it can be audited.
+
+        contents: what it holds (`CONTENTS_SCHEMA`). inputs: what that was made of.
+        """
         self._store.put(self.key(candidate.run_id, "contents.parquet"), parquet_bytes(contents))
+        self._store.put(self.key(candidate.run_id, "inputs.parquet"), parquet_bytes(inputs))
         text = json.dumps(asdict(candidate), default=str, sort_keys=True, indent=2) + "\n"
         self._store.put(self.key(candidate.run_id, "candidate.json"), text.encode())
 
@@ -138,9 +143,16 @@ class Builds:
         )
 
     def contents(self, run_id: str) -> pl.DataFrame | None:
-        """What a build was made of; None where that is not known."""
+        """What a build holds; None where that is not known."""
+        return self._parquet(run_id, "contents.parquet")
+
+    def inputs(self, run_id: str) -> pl.DataFrame | None:
+        """The partitions a build's rows were made of; None where that is not known."""
+        return self._parquet(run_id, "inputs.parquet")
+
+    def _parquet(self, run_id: str, name: str) -> pl.DataFrame | None:
         try:
-            content = self._store.get(self.key(run_id, "contents.parquet"))
+            content = self._store.get(self.key(run_id, name))
         except ObjectNotFound:
             return None
         return pl.read_parquet(io.BytesIO(content))

@@ -1,6 +1,6 @@
 """The same raw files give the same tables, in whatever order, portions and threads they are milled.
 
-Compared are all tables but `runs` and `expectation_results`, which tell how the build came about.
+Compared are all tables but `RUN_TABLES`, which tell how the build came about.
 Over an API more may differ: answers are raw files of the windows asked for, so a backfill and the
 nightlies of the same days hold the same rows in other files, and `raw_files` says so.
 """
@@ -16,12 +16,11 @@ import polars as pl
 from flows.storage.warehouse import table_hashes
 from tests.flows.conftest import DAY, FIRST, LAST, Lake, lake_settings
 from tests.flows.driver import build_days, start
-
-HISTORY = {"runs", "expectation_results"}
+from transforms.schemas.published import RUN_TABLES
 
 
 def facts(hashes: dict[str, str]) -> dict[str, str]:
-    found = {table: digest for table, digest in hashes.items() if table not in HISTORY}
+    found = {table: digest for table, digest in hashes.items() if table not in RUN_TABLES}
     assert len(found) >= 9
     return found
 

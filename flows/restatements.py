@@ -1,0 +1,320 @@
+"""Why a published value changed: which raw files are new behind it, or what else is.
+
+A value hangs on the input days its table's windows look at. Of these, the ones that differ from
+what the last build was made of (`made_of`) point to the raw files that build did not know. Where
+no file explains a change the code does, or what is known of the instrument.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from flows.run import Run, code_version
+from flows.storage import raw_shelf
+from flows.storage.partitions import Layer
+from transforms.daily.catalogue import DAILY, REFERENCES
+from transforms.daily.coverage import COVERAGE_LOOKBACK_DAYS
+from transforms.pricing import PRICED, PRICING
+from transforms.schemas.evidence import Restatements
+
+SHOWN_KEYS = 3
+MARKET_REACH = timedelta(days=366)
+"""A market value hangs on a year of days before it, at most (signals)."""
+
+OTHER = "no new raw file and the same code: the sources configured, or days built around it"
+
+MADE_OF_SCHEMA: dict[str, type[pl.DataType] | pl.DataType] = {
+    "layer": pl.String,
+    "name": pl.String,
+    "venue": pl.String,
+    "date": pl.Date,
+    "sha256": pl.String,
+}
+"""The input partitions a build was made of."""
+
+_FILE: dict[str, type[pl.DataType] | pl.DataType] = {
+    "dataset": pl.String,
+    "venue": pl.String,
+    "date": pl.Date,
+    "symbol": pl.String,
+    "key": pl.String,
+}
+
+_ROW = ["table_name", "venue", "date", "symbol"]
+
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What differs between the last build's inputs and this one's.
+
+    read: raw files (dataset, venue, date, symbol, key) behind an input day that changed, which
+        the last build did not know, or not for this day. symbol: what the file is about; NULL:
+        many instruments.
+    claimed: likewise files that are new and about such a day, though no row of it came from them.
+    symbols: instruments by name (venue, symbol); a file about anything else is about many.
+    facts: instruments (venue, symbol) of which something else is known now.
+    codes: code version by run. last: the run of the last build. code: this build's version.
+    """
+
+    read: pl.DataFrame
+    claimed: pl.DataFrame
+    symbols: pl.DataFrame
+    facts: pl.DataFrame
+    codes: dict[str, str]
+    last: str
+    code: str
+
+
+def made_of(run: Run) -> pl.DataFrame:
+    """The normalised rows and files of every day, as the lake has them now."""
+    layers = [
+        Layer(run.store, run.ledger, name)
+        .current()
+        .select(pl.lit(name).alias("layer"), "name", "venue", "date", "sha256")
+        for name in ("normalised", "accounting")
+    ]
+    return pl.concat(layers).sort("layer", "name", "venue", "date")
+
+
+def gather(
+    run: Run, last: str, build: Path, before: pl.DataFrame | None, instruments: pl.DataFrame
+) -> Evidence:
+    """What is new since `build`, the published one, of run `last`.
+
+    before: its `made_of`; None where that was not kept: then any day may differ, and only files
+    it did not know count. instruments: the table of this build.
+    """
+    with duckdb.connect(str(build), read_only=True) as connection:
+        known = connection.sql(
+            "SELECT dataset, key FROM raw_files WHERE rows_read IS NOT NULL"
+        ).pl()
+        codes = connection.sql("SELECT run_id, code_version FROM runs").fetchall()
+        instruments_before = connection.sql("SELECT * FROM instruments").pl()
+    partition = ["name", "venue", "date"]
+    now = made_of(run)
+    differing = now if before is None else now.join(before, on=list(MADE_OF_SCHEMA), how="anti")
+    changed = differing.select(partition).unique()
+    # NULL where the last build's inputs are not known: then only new files count.
+    is_new_day = pl.lit(False)
+    if before is not None:
+        seen = before.select(*partition, pl.lit(True).alias("was_there")).unique()
+        changed = changed.join(seen, on=partition, how="left")
+        is_new_day = pl.col("was_there").is_null()
+    changed = changed.rename({"name": "dataset"})
+    read = (
+        _accounted(run, changed)
+        .join(changed, on=["dataset", "venue", "date"])
+        .join(known.with_columns(is_known=True), on=["dataset", "key"], how="left")
+        .filter(pl.col("is_known").is_null() | is_new_day)
+    )
+    both = [name for name in instruments.columns if name in instruments_before.columns]
+    held = instruments.select(both).with_columns(pl.col(pl.Datetime).dt.replace_time_zone(None))
+    was = instruments_before.select(both)
+    return Evidence(
+        read=read.select(_FILE.keys()),
+        claimed=_claimed(run, known).join(changed, on=["dataset", "venue", "date"], how="semi"),
+        symbols=instruments.select("venue", "symbol").unique(),
+        facts=pl.concat(
+            [
+                a.join(b, on=both, how="anti", nulls_equal=True).select("venue", "symbol")
+                for a, b in ((held, was), (was, held))
+            ]
+        ).unique(),
+        codes=dict(codes),
+        last=last,
+        code=code_version(),
+    )
+
+
+def _accounted(run: Run, changed: pl.DataFrame) -> pl.DataFrame:
+    layer = Layer(run.store, run.ledger, "accounting").current().rename({"name": "dataset"})
+    due = layer.filter(pl.col("rows") > 0).join(
+        changed, on=["dataset", "venue", "date"], how="semi"
+    )
+    frames = [
+        pl.read_parquet(
+            io.BytesIO(run.store.get(key)),
+            columns=["dataset", "venue", "date", "symbol", "raw_key"],
+        ).rename({"raw_key": "key"})
+        for key in due["key"]
+    ]
+    return pl.concat([pl.DataFrame(schema=_FILE), *frames])
+
+
+def _claimed(run: Run, known: pl.DataFrame) -> pl.DataFrame:
+    feeds = pl.DataFrame(
+        [(v.name, f.name, dataset) for v in run.venues.values() for f in v.feeds
+         for dataset in f.datasets],
+        schema={"venue": pl.String, "feed": pl.String, "dataset": pl.String},
+        orient="row",
+    )  # fmt: skip
+    files = (
+        raw_shelf.history(run.ledger)
+        .filter(pl.col("superseded_by").is_null() & pl.col("first_date").is_not_null())
+        .join(feeds, on=["venue", "feed"])
+        .join(known, on=["dataset", "key"], how="anti")
+        # A file touches the days beside its own too (`flows.stages.normalise`).
+        .with_columns(
+            pl.date_ranges(pl.col("first_date") - DAY, pl.col("last_date") + DAY).alias("date")
+        )
+        .explode("date")
+        .select(pl.col(name).cast(data_type) for name, data_type in _FILE.items())
+    )
+    prices = files.filter(pl.col("dataset").is_in(PRICING)).with_columns(
+        pl.lit(None, pl.String).alias("symbol")
+    )
+    priced = [prices.with_columns(pl.lit(name).alias("dataset")) for name in sorted(PRICED)]
+    after = [frame.with_columns(pl.col("date") + DAY) for frame in priced]
+    return pl.concat([files, *priced, *after]).unique()
+
+
+def restatements(
+    changes: pl.DataFrame, touched: pl.DataFrame, evidence: Evidence, run_id: str
+) -> pl.DataFrame:
+    """`Restatements` of a run from what changed (`versions.changes`) and the rows it `touched`."""
+    venue_rows = pl.concat(
+        [changes.filter(pl.col("venue").is_not_null()).select(_ROW), touched.select(_ROW)]
+    ).unique()
+    files = venue_rows
+    for name, new in (("read", evidence.read), ("claimed", evidence.claimed)):
+        files = files.join(
+            _behind(venue_rows, new, evidence.symbols).rename({"keys": name}),
+            on=_ROW,
+            how="left",
+            nulls_equal=True,
+        )
+    found = pl.concat(
+        [
+            changes.filter(pl.col("venue").is_not_null()).join(
+                files, on=_ROW, how="left", nulls_equal=True
+            ),
+            _with_files_of_venues(
+                changes.filter(pl.col("venue").is_null()),
+                files.join(touched, on=_ROW, nulls_equal=True),
+            ),
+        ],
+        how="diagonal",
+    ).sort("table_name", "date", "venue", "symbol", "key_detail", "column_name")
+    facts = set(evidence.facts.iter_rows())
+    causes = [
+        _cause(*row, facts=facts, evidence=evidence)
+        for row in found.select("venue", "symbol", "read", "claimed", "old_published_by").rows()
+    ]
+    schema = dict(Restatements.create_empty().schema)
+    return found.with_columns(
+        pl.lit(run_id).alias("run_id"),
+        pl.int_range(1, pl.len() + 1).alias("item"),
+        pl.Series("cause", causes, pl.String),
+    ).select(pl.col(name).cast(data_type) for name, data_type in schema.items())
+
+
+def _behind(rows: pl.DataFrame, files: pl.DataFrame, symbols: pl.DataFrame) -> pl.DataFrame:
+    """The files whose days lie in the window of a row: columns of `rows` and `keys`."""
+    one = pl.col("about").is_not_null()
+    about_one = files.join(
+        symbols.with_columns(about=pl.col("symbol")), on=["venue", "symbol"], how="left"
+    ).with_columns(symbol=pl.when(one).then(pl.col("symbol")))
+    reached = [
+        about_one.filter(pl.col("dataset") == dataset)
+        .with_columns(
+            pl.lit(table).alias("table_name"),
+            pl.date_ranges(pl.col("date") - lookahead * DAY, pl.col("date") + lookback * DAY).alias(
+                "date"
+            ),
+        )
+        .explode("date")
+        .select(*_ROW, "key")
+        for table, dataset, lookback, lookahead in _WINDOWS
+    ]
+    # A row of coverage is about a dataset, and any file of it.
+    cover = (
+        files.with_columns(
+            pl.lit("coverage_daily").alias("table_name"),
+            pl.col("dataset").alias("symbol"),
+            pl.date_ranges(pl.col("date"), pl.col("date") + COVERAGE_LOOKBACK_DAYS * DAY).alias(
+                "date"
+            ),
+        )
+        .explode("date")
+        .select(*_ROW, "key")
+    )
+    every = pl.concat([*reached, cover])
+    named = every.filter(pl.col("symbol").is_not_null())
+    of_many = every.filter(pl.col("symbol").is_null()).drop("symbol")
+    hits = [
+        rows.join(named, on=_ROW),
+        rows.join(of_many, on=["table_name", "venue", "date"]),
+    ]
+    return pl.concat(hits).group_by(_ROW).agg(pl.col("key").unique().sort().alias("keys"))
+
+
+_WINDOWS: Sequence[tuple[str, str, int, int]] = [
+    (table.name, table.dataset, table.lookback_days, table.lookahead_days)
+    for table in (*DAILY, *REFERENCES)
+]
+
+
+def _with_files_of_venues(changes: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
+    """Market rows with the files behind the venues' rows of their asset: of their own day, else of
+    the last day before it that was touched."""
+
+    def of_days(*by: str) -> pl.DataFrame:
+        flat = pl.col("read", "claimed").explode(empty_as_null=False, keep_nulls=False)
+        return files.group_by("date", *by).agg(flat.unique().sort()).sort("date")
+
+    about_one = changes.filter(pl.col("symbol").is_not_null()).sort("date")
+    of_assets = of_days("base_asset").rename({"base_asset": "symbol"})
+    total = changes.filter(pl.col("symbol").is_null()).sort("date")
+    return pl.concat(
+        [
+            about_one.join_asof(
+                of_assets,
+                on="date",
+                by="symbol",
+                tolerance=MARKET_REACH,
+                check_sortedness=False,  # it is, and cannot be checked by group
+            ),
+            total.join_asof(of_days(), on="date", tolerance=MARKET_REACH),
+        ]
+    )
+
+
+def _cause(
+    venue: str | None,
+    symbol: str | None,
+    read: Sequence[str] | None,
+    claimed: Sequence[str] | None,
+    old_run: str | None,
+    *,
+    facts: set[tuple[str, str]],
+    evidence: Evidence,
+) -> str:
+    parts = []
+    since = evidence.last
+    if read:
+        parts.append(_listed(read))
+    else:
+        if claimed:
+            parts.append(_listed(claimed))
+        if (venue, symbol) in facts:
+            parts.append(f"instrument facts of {symbol}")
+        # The row may be older than the last build: new code reaches it when its day is made anew.
+        since = old_run or evidence.last
+    code = evidence.codes.get(since, evidence.code)
+    if code != evidence.code:
+        parts.append(f"code {code} → {evidence.code}")
+    return "; ".join(parts) or OTHER
+
+
+def _listed(keys: Sequence[str]) -> str:
+    more = len(keys) - SHOWN_KEYS
+    return ", ".join(keys[:SHOWN_KEYS]) + (f" and {more} more" if more > 0 else "")
