@@ -9,5 +9,5 @@
 SELECT base_asset, metric, provider, series, reference_venue, unit, ours, theirs, difference, ratio,
   ours_venues, ours_completeness, theirs_is_partial
 FROM reference_reconciliation
-WHERE date = $day AND ($asset IS NULL OR base_asset = $asset)
+WHERE date = $day::DATE AND ($asset IS NULL OR base_asset = $asset)
 ORDER BY abs(ln(ratio)) DESC NULLS LAST, base_asset, metric, provider, series;

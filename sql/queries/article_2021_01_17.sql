@@ -18,12 +18,14 @@
 --  6 below 34,000: lowest price of the day is; days do not say which of 5 and 6 came first
 --  7 near 0.07 %: the median over venues of each one's highest settlement of the two days, brought
 --    to 8 h, is 0.0005 to 0.0009
---  8 typical 0.01 %: the median of the trailing 365 days (at least 14) is 0.00005 to 0.00015
+--  8 typical 0.01 %: the median of the trailing 365 days is 0.00005 to 0.00015: funding_typical_8h,
+--    else that of the venues' rates, else the provider's, each of at least 90 days
 --  9 open interest had not fallen: change in coin on the day not below −(its usual daily move), the
 --    median of |change| over the known ones of the 90 days before (at least 14), else 2 %
--- 10 another long squeeze is possible: longs are crowded or were the day before, the day did not
---    deleverage, and squeeze_risk is building or high on either day
--- 11 long/short neutral: its rank in the trailing 90 days (at least 14 known) is 0.2 to 0.8
+-- 10 another long squeeze is possible: squeeze_risk is building or high (never after a day that
+--    deleveraged) and the crowded side is long
+-- 11 long/short neutral: its rank in the trailing 90 days (at least 14 known) is 0.1 to 0.9, or it
+--    is within 5 % of their median (in a narrow range a small move has a high rank)
 -- 12 leverage lower: leverage_ratio is below that of 7 days before
 -- 13 Binance largest: of at least two venues known, Binance has the most USD
 -- 14 coins were not bought on chain in a way that CryptoQuant's chief missed: reserves did not fall
@@ -31,13 +33,14 @@
 WITH ranks AS (
   SELECT ['complete', 'throttled', 'partial', 'unknown'] AS names
 ), market AS (
-  SELECT * FROM market_daily WHERE base_asset = $asset AND date BETWEEN $day - 90 AND $day
+  SELECT * FROM market_daily
+  WHERE base_asset = $asset AND date BETWEEN $day::DATE - 90 AND $day::DATE
 ), series AS (
   -- of several series that are about the whole market of the asset, the first by name
   SELECT metric, provider, series
   FROM reference_daily
-  WHERE base_asset = $asset AND date BETWEEN $day - 90 AND $day AND reference_venue IS NULL
-    AND quote_asset IS NULL AND margin_type IS NULL AND contract_kind IS NULL
+  WHERE base_asset = $asset AND date BETWEEN $day::DATE - 90 AND $day::DATE
+    AND reference_venue IS NULL AND quote_asset IS NULL AND margin_type IS NULL AND contract_kind IS NULL
     AND metric IN ('open_interest_usd', 'price_usd', 'funding_rate')
   QUALIFY row_number() OVER (PARTITION BY metric ORDER BY provider, series) = 1
 ), theirs AS (
@@ -46,22 +49,22 @@ WITH ranks AS (
       ELSE r.value END AS comparable
   FROM reference_daily AS r JOIN series AS s
     ON s.metric = r.metric AND s.provider = r.provider AND s.series = r.series
-  WHERE r.base_asset = $asset AND r.date BETWEEN $day - 90 AND $day
+  WHERE r.base_asset = $asset AND r.date BETWEEN $day::DATE - 90 AND $day::DATE
 ),
 liquidated AS (
   SELECT max(liquidations_max_24h_usd) AS usd, max(liquidations_max_24h_end) AS until,
     max(liquidations_long_usd / nullif(liquidations_total_usd, 0)) AS day_long_fraction,
     max(liquidations_completeness) AS completeness
-  FROM market_total_daily WHERE date = $day
+  FROM market_total_daily WHERE date = $day::DATE
 ), liquidated_where AS (
-  SELECT string_agg(DISTINCT venue, ', ' ORDER BY venue) FILTER (date >= $day - 1) AS venues,
-    string_agg(DISTINCT venue, ', ' ORDER BY venue) FILTER (date < $day) AS venues_before
-  FROM liquidations_daily WHERE date BETWEEN $day - 7 AND $day
+  SELECT string_agg(DISTINCT venue, ', ' ORDER BY venue) FILTER (date >= $day::DATE - 1) AS venues,
+    string_agg(DISTINCT venue, ', ' ORDER BY venue) FILTER (date < $day::DATE) AS venues_before
+  FROM liquidations_daily WHERE date BETWEEN $day::DATE - 7 AND $day::DATE
 ), liquidated_hours AS (
   SELECT sum(h.long_usd ORDER BY h.hour, h.venue, h.symbol) AS long_usd,
     sum(h.short_usd ORDER BY h.hour, h.venue, h.symbol) AS short_usd
   FROM liquidations_hourly AS h, liquidated AS l
-  WHERE h.date BETWEEN $day - 1 AND $day
+  WHERE h.date BETWEEN $day::DATE - 1 AND $day::DATE
     AND h.hour > date_trunc('hour', l.until) - INTERVAL 24 HOUR
     AND h.hour <= date_trunc('hour', l.until)
 ), longs AS (
@@ -76,24 +79,25 @@ liquidated AS (
     arg_max(t.date, t.liquidations_total_usd) AS peak_day, count(t.liquidations_total_usd) AS days,
     any_value(r.names)[max(list_position(r.names, t.liquidations_completeness))] AS completeness
   FROM market_total_daily AS t, ranks AS r
-  WHERE t.date BETWEEN $day - 7 AND $day - 1
+  WHERE t.date BETWEEN $day::DATE - 7 AND $day::DATE - 1
 ), prices AS (
-  SELECT max(price_low) FILTER (date = $day - 1) AS low_before,
-    max(price_high) FILTER (date = $day - 1) AS high_before,
-    max(price_high) AS high, max(price_low) FILTER (date = $day) AS low,
+  SELECT max(price_low) FILTER (date = $day::DATE - 1) AS low_before,
+    max(price_high) FILTER (date = $day::DATE - 1) AS high_before,
+    max(price_high) AS high, max(price_low) FILTER (date = $day::DATE) AS low,
     count(price_high) AS days,
     string_agg(DISTINCT price_venue || ' ' || price_symbol, ', '
       ORDER BY price_venue || ' ' || price_symbol) AS instruments
-  FROM market WHERE date BETWEEN $day - 1 AND $day
+  FROM market WHERE date BETWEEN $day::DATE - 1 AND $day::DATE
 ), closes AS (
-  SELECT max(comparable) FILTER (date = $day - 1) AS before,
-    max(comparable) FILTER (date = $day) AS today, max(provider) AS provider
-  FROM theirs WHERE metric = 'price_usd' AND date BETWEEN $day - 1 AND $day
+  SELECT max(comparable) FILTER (date = $day::DATE - 1) AS before,
+    max(comparable) FILTER (date = $day::DATE) AS today, max(provider) AS provider
+  FROM theirs WHERE metric = 'price_usd' AND date BETWEEN $day::DATE - 1 AND $day::DATE
 ), settlements AS (
   SELECT date, venue, symbol, funding_rate_max, settlement_count, expected_settlement_count,
     funding_rate_max * 8 / interval_hours AS highest_8h
   FROM funding_daily
-  WHERE base_asset = $asset AND contract_kind = 'perpetual' AND date BETWEEN $day - 1 AND $day
+  WHERE base_asset = $asset AND contract_kind = 'perpetual'
+    AND date BETWEEN $day::DATE - 1 AND $day::DATE
 ), venues AS (
   SELECT venue, max(highest_8h) AS highest_8h FROM settlements GROUP BY venue
 ), funding AS (
@@ -111,52 +115,47 @@ liquidated AS (
   FROM settlements
 ), their_funding AS (
   SELECT max(comparable) AS highest_8h, max(provider) AS provider
-  FROM theirs WHERE metric = 'funding_rate' AND date BETWEEN $day - 1 AND $day
+  FROM theirs WHERE metric = 'funding_rate' AND date BETWEEN $day::DATE - 1 AND $day::DATE
 ), venue_days AS (
   SELECT median(funding_rate_8h) AS typical_8h, count(DISTINCT date) AS days,
     string_agg(DISTINCT venue, ', ' ORDER BY venue) AS venues
   FROM funding_daily
   WHERE base_asset = $asset AND contract_kind = 'perpetual' AND funding_rate_8h IS NOT NULL
-    AND date BETWEEN $day - 364 AND $day
+    AND date BETWEEN $day::DATE - 364 AND $day::DATE
 ), their_typical AS (
   SELECT median(r.value * 8 / coalesce(r.interval_hours, 8)) AS typical_8h, count(*) AS days,
     max(r.provider) AS provider
   FROM reference_daily AS r JOIN series AS s
     ON s.metric = r.metric AND s.provider = r.provider AND s.series = r.series
   WHERE r.metric = 'funding_rate' AND r.base_asset = $asset
-    AND r.date BETWEEN $day - 364 AND $day
+    AND r.date BETWEEN $day::DATE - 364 AND $day::DATE
 ), signals AS (
-  SELECT max(funding_typical_8h) FILTER (date = $day) AS typical_8h,
-    max(squeeze_risk) FILTER (date = $day) AS squeeze_risk,
-    max(squeeze_risk) FILTER (date = $day - 1) AS squeeze_risk_before,
-    max(crowded_side) FILTER (date = $day) AS crowded_side,
-    max(crowded_side) FILTER (date = $day - 1) AS crowded_side_before,
-    max(overheated_score) FILTER (date = $day) AS score,
-    max(overheated_score) FILTER (date = $day - 1) AS score_before,
-    bool_or(deleveraged) FILTER (date = $day) AS deleveraged
-  FROM signals_daily WHERE base_asset = $asset AND date BETWEEN $day - 1 AND $day
+  SELECT max(funding_typical_8h) AS typical_8h, max(squeeze_risk) AS squeeze_risk,
+    max(crowded_side) AS crowded_side, max(overheated_score) AS score,
+    bool_or(deleveraged) AS deleveraged
+  FROM signals_daily WHERE base_asset = $asset AND date = $day::DATE
 ), typical AS (
   SELECT
     CASE WHEN s.typical_8h IS NOT NULL THEN s.typical_8h
-      WHEN v.days >= 14 THEN v.typical_8h
-      WHEN t.days >= 14 THEN t.typical_8h END AS typical_8h,
+      WHEN v.days >= 90 THEN v.typical_8h
+      WHEN t.days >= 90 THEN t.typical_8h END AS typical_8h,
     CASE WHEN s.typical_8h IS NOT NULL
         THEN 'median of the OI-weighted rate over the trailing 365 days'
-      WHEN v.days >= 14 THEN 'median over ' || v.days || ' days of the venues'' rates'
+      WHEN v.days >= 90 THEN 'median over ' || v.days || ' days of the venues'' rates'
       ELSE 'median over ' || t.days || ' days of the provider''s rate' END AS what,
     CASE WHEN s.typical_8h IS NOT NULL THEN 'signals_daily: ' || v.venues
-      WHEN v.days >= 14 THEN 'funding_daily: ' || v.venues
-      WHEN t.days >= 14 THEN 'reference_daily: ' || t.provider END AS sources,
-    CASE WHEN s.typical_8h IS NOT NULL OR v.days >= 14
+      WHEN v.days >= 90 THEN 'funding_daily: ' || v.venues
+      WHEN t.days >= 90 THEN 'reference_daily: ' || t.provider END AS sources,
+    CASE WHEN s.typical_8h IS NOT NULL OR v.days >= 90
         THEN CASE WHEN v.days >= 365 THEN 'complete' ELSE 'partial' END
-      WHEN t.days >= 14 THEN 'reference' END AS completeness
+      WHEN t.days >= 90 THEN 'reference' END AS completeness
   FROM signals AS s, venue_days AS v, their_typical AS t
 ), interest AS (
-  SELECT max(open_interest_change_pct) FILTER (date = $day) AS change,
-    max(open_interest_usd) FILTER (date = $day) AS usd,
-    max(open_interest_coverage) FILTER (date = $day) AS coverage,
-    CASE WHEN count(open_interest_change_pct) FILTER (date < $day) >= 14
-      THEN median(abs(open_interest_change_pct)) FILTER (date < $day) ELSE 0.02 END AS usual
+  SELECT max(open_interest_change_pct) FILTER (date = $day::DATE) AS change,
+    max(open_interest_usd) FILTER (date = $day::DATE) AS usd,
+    max(open_interest_coverage) FILTER (date = $day::DATE) AS coverage,
+    CASE WHEN count(open_interest_change_pct) FILTER (date < $day::DATE) >= 14
+      THEN median(abs(open_interest_change_pct)) FILTER (date < $day::DATE) ELSE 0.02 END AS usual
   FROM market
 ), their_interest AS (
   SELECT o.date, o.provider, o.value AS usd,
@@ -169,11 +168,12 @@ liquidated AS (
     t.coin / nullif(b.coin, 0) IS NOT NULL AS in_coin
   FROM their_interest AS t JOIN their_interest AS b ON b.date = t.date - 1
 ), their_change AS (
-  SELECT max(change) FILTER (date = $day) AS change, max(usd) FILTER (date = $day) AS usd,
-    max(before_usd) FILTER (date = $day) AS before_usd,
-    bool_or(in_coin) FILTER (date = $day) AS in_coin, max(provider) AS provider,
-    CASE WHEN count(change) FILTER (date < $day) >= 14
-      THEN median(abs(change)) FILTER (date < $day) ELSE 0.02 END AS usual
+  SELECT max(change) FILTER (date = $day::DATE) AS change,
+    max(usd) FILTER (date = $day::DATE) AS usd,
+    max(before_usd) FILTER (date = $day::DATE) AS before_usd,
+    bool_or(in_coin) FILTER (date = $day::DATE) AS in_coin, max(provider) AS provider,
+    CASE WHEN count(change) FILTER (date < $day::DATE) >= 14
+      THEN median(abs(change)) FILTER (date < $day::DATE) ELSE 0.02 END AS usual
   FROM their_changes
 ), interest_where AS (
   SELECT string_agg(venue, ', ' ORDER BY venue) AS venues,
@@ -181,11 +181,11 @@ liquidated AS (
     max(open_interest_usd) AS largest_usd, count(open_interest_usd) AS venue_count,
     max(share_fraction) AS share_fraction,
     max(open_interest_usd) FILTER (venue = 'binance') AS binance_usd
-  FROM open_interest_share($day) WHERE base_asset = $asset
+  FROM open_interest_share($day::DATE) WHERE base_asset = $asset
 ), accounts AS (
-  SELECT max(CASE WHEN date = $day THEN long_short_account_ratio END) OVER () AS today,
+  SELECT max(CASE WHEN date = $day::DATE THEN long_short_account_ratio END) OVER () AS today,
     long_short_account_ratio AS ratio
-  FROM market WHERE date > $day - 90 AND long_short_account_ratio IS NOT NULL
+  FROM market WHERE date > $day::DATE - 90 AND long_short_account_ratio IS NOT NULL
 ), ranked AS (
   SELECT max(today) AS today, median(ratio) AS middle, count(*) AS days,
     (count(*) FILTER (ratio < today) + 0.5 * count(*) FILTER (ratio = today))
@@ -194,24 +194,25 @@ liquidated AS (
 ), positioned_where AS (
   SELECT string_agg(DISTINCT venue, ', ' ORDER BY venue) AS venues
   FROM positioning_daily
-  WHERE base_asset = $asset AND date = $day AND long_short_account_ratio_mean IS NOT NULL
+  WHERE base_asset = $asset AND date = $day::DATE AND long_short_account_ratio_mean IS NOT NULL
 ), leverages AS (
-  SELECT max(leverage_ratio) FILTER (date = $day) AS today,
-    max(leverage_ratio) FILTER (date = $day - 7) AS before,
+  SELECT max(leverage_ratio) FILTER (date = $day::DATE) AS today,
+    max(leverage_ratio) FILTER (date = $day::DATE - 7) AS before,
     min(open_interest_coverage) AS coverage
-  FROM market WHERE date IN ($day, $day - 7)
+  FROM market WHERE date IN ($day::DATE, $day::DATE - 7)
 ), reserve_series AS (
   SELECT provider, series
   FROM reserves_daily
-  WHERE base_asset = $asset AND reference_venue IS NULL AND date IN ($day, $day - 7)
+  WHERE base_asset = $asset AND reference_venue IS NULL AND date IN ($day::DATE, $day::DATE - 7)
   GROUP BY provider, series
   ORDER BY provider, series LIMIT 1
 ), reserves AS (
-  SELECT max(r.reserve_coin) FILTER (r.date = $day) AS today,
-    max(r.reserve_coin) FILTER (r.date = $day - 7) AS before, max(r.provider) AS provider
+  SELECT max(r.reserve_coin) FILTER (r.date = $day::DATE) AS today,
+    max(r.reserve_coin) FILTER (r.date = $day::DATE - 7) AS before, max(r.provider) AS provider
   FROM reserves_daily AS r JOIN reserve_series AS s
     ON s.provider = r.provider AND s.series = r.series
-  WHERE r.base_asset = $asset AND r.reference_venue IS NULL AND r.date IN ($day, $day - 7)
+  WHERE r.base_asset = $asset AND r.reference_venue IS NULL
+    AND r.date IN ($day::DATE, $day::DATE - 7)
 ), judged AS (
   SELECT 1 AS claim_number, 'about $500M of futures were liquidated in 24 h' AS claim,
     format('{:,.0f} USD in the 24 h to {}', usd, coalesce(until::VARCHAR, '(no event)')) AS value,
@@ -228,7 +229,8 @@ liquidated AS (
   FROM longs, liquidated_where AS w
   UNION ALL
   SELECT 3, 'peak days the week before saw about $1B',
-    format('{:,.0f} USD on {}, largest of {} known days of the 7 before', usd, peak_day::VARCHAR, days),
+    format('{:,.0f} USD on {}, largest of {} known days of the 7 before', usd,
+      peak_day::VARCHAR, days),
     CASE WHEN usd BETWEEN 750e6 AND 1250e6 THEN true
       WHEN usd > 1250e6 OR (completeness = 'complete' AND days = 7) THEN false END,
     'market_total_daily: ' || w.venues_before,
@@ -295,15 +297,9 @@ liquidated AS (
   FROM interest AS i, their_change AS t, interest_where AS w
   UNION ALL
   SELECT 10, 'another long squeeze is possible',
-    format('squeeze risk {} on the day ({} the day before), score {:.1f} ({}), crowded side {} ({}), '
-      'deleveraged: {}', squeeze_risk, coalesce(squeeze_risk_before, 'not known'), score,
-      coalesce(format('{:.1f}', score_before), 'not known'), crowded_side,
-      coalesce(crowded_side_before, 'not known'), coalesce(deleveraged::VARCHAR, 'not known')),
-    CASE WHEN squeeze_risk IS NOT NULL
-      THEN NOT coalesce(deleveraged, false)
-        AND (coalesce(squeeze_risk IN ('building', 'high') AND crowded_side = 'long', false)
-          OR coalesce(squeeze_risk_before IN ('building', 'high')
-            AND crowded_side_before = 'long', false)) END,
+    format('squeeze risk {}, score {:.1f} of 100, crowded side {}, deleveraged: {}', squeeze_risk,
+      score, coalesce(crowded_side, 'not known'), coalesce(deleveraged::VARCHAR, 'not known')),
+    squeeze_risk IN ('building', 'high') AND crowded_side = 'long',
     'signals_daily: ' || w.venues,
     CASE WHEN i.coverage >= 1 THEN 'complete' WHEN i.coverage < 1 THEN 'partial'
       ELSE 'unknown' END
@@ -312,7 +308,8 @@ liquidated AS (
   SELECT 11, 'the long/short ratio looked neutral against its normal range',
     format('{:.4f} accounts long per short, rank {:.2f} in {} days, median {:.4f}', today,
       percentile, days, middle),
-    CASE WHEN days >= 14 THEN percentile BETWEEN 0.2 AND 0.8 END,
+    CASE WHEN days >= 14
+      THEN percentile BETWEEN 0.1 AND 0.9 OR abs(today / nullif(middle, 0) - 1) <= 0.05 END,
     'market_daily: ' || w.venues, CASE WHEN days >= 90 THEN 'complete' ELSE 'partial' END
   FROM ranked, positioned_where AS w
   UNION ALL

@@ -21,5 +21,5 @@ FROM market_daily AS m
 LEFT JOIN market_daily AS b ON b.date = m.date - 1 AND b.base_asset = m.base_asset
 LEFT JOIN signals_daily AS s ON s.date = m.date AND s.base_asset = m.base_asset
 LEFT JOIN signals_daily AS y ON y.date = m.date - 1 AND y.base_asset = m.base_asset
-WHERE m.date = $day
+WHERE m.date = $day::DATE
 ORDER BY m.open_interest_usd DESC NULLS LAST, m.base_asset;

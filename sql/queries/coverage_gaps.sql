@@ -7,5 +7,5 @@
 SELECT date, venue, dataset, status, instruments_expected AS expected_instrument_count,
   instruments_present AS present_instrument_count, rows AS row_count
 FROM coverage_daily
-WHERE date BETWEEN $start AND $stop AND status IN ('partial', 'missing')
+WHERE date BETWEEN $start::DATE AND $stop::DATE AND status IN ('partial', 'missing')
 ORDER BY date, status, venue, dataset;

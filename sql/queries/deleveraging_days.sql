@@ -13,6 +13,6 @@ SELECT s.date, s.base_asset, m.open_interest_change_pct AS open_interest_change_
   m.open_interest_coverage
 FROM signals_daily AS s JOIN market_daily AS m
   ON m.date = s.date AND m.base_asset = s.base_asset
-WHERE s.deleveraged AND s.date BETWEEN $start AND $stop
+WHERE s.deleveraged AND s.date BETWEEN $start::DATE AND $stop::DATE
   AND ($asset IS NULL OR s.base_asset = $asset)
 ORDER BY s.date, s.base_asset;

@@ -10,5 +10,5 @@ SELECT m.base_asset, m.funding_rate_8h_oi_weighted, s.funding_typical_8h,
   s.funding_history_days AS history_days
 FROM market_daily AS m LEFT JOIN signals_daily AS s
   ON s.date = m.date AND s.base_asset = m.base_asset
-WHERE m.date = $day
+WHERE m.date = $day::DATE
 ORDER BY abs(against_typical_8h) DESC NULLS LAST, m.base_asset;

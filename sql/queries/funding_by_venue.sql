@@ -5,8 +5,8 @@
 -- param asset VARCHAR = BTC : base asset
 -- param start DATE = latest-29 : first UTC day
 -- param stop DATE = latest : last UTC day, inclusive
-SELECT date, coalesce(venue, 'all') AS venue, funding_rate_8h, weighted_by, funding_typical_8h,
+SELECT h.date, coalesce(h.venue, 'all') AS venue, funding_rate_8h, weighted_by, funding_typical_8h,
   against_typical_8h
-FROM funding_heatmap($start, $stop)
+FROM funding_heatmap($start::DATE, $stop::DATE) AS h
 WHERE base_asset = $asset
-ORDER BY date, venue <> 'all', venue;
+ORDER BY h.date, h.venue NULLS FIRST;

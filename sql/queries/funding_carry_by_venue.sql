@@ -10,5 +10,5 @@
 -- param stop DATE = latest : last UTC day, inclusive
 SELECT venue, symbol, margin_type, received_fraction, annualised_fraction, worst_day_fraction,
   settlement_count, missing_count, day_count, day_count_asked
-FROM carry($asset, $start, $stop)
+FROM carry($asset, $start::DATE, $stop::DATE)
 ORDER BY annualised_fraction DESC, venue, symbol;

@@ -11,6 +11,6 @@ SELECT base_asset, funding_rate_8h_oi_weighted,
   funding_rate_annualised_oi_weighted, funding_venues AS funding_venue_count,
   open_interest_coverage
 FROM market_daily
-WHERE date = $day
+WHERE date = $day::DATE
 ORDER BY funding_30d_fraction DESC NULLS LAST, funding_rate_8h_oi_weighted DESC NULLS LAST,
   base_asset;

@@ -14,7 +14,7 @@ WITH ranked AS (
     row_number() OVER (ORDER BY f.funding_rate_8h DESC, f.venue, f.symbol) AS from_top,
     row_number() OVER (ORDER BY f.funding_rate_8h, f.venue, f.symbol) AS from_bottom
   FROM funding_daily AS f
-  WHERE f.date = $day AND f.contract_kind = 'perpetual' AND f.funding_rate_8h IS NOT NULL
+  WHERE f.date = $day::DATE AND f.contract_kind = 'perpetual' AND f.funding_rate_8h IS NOT NULL
     AND ($asset IS NULL OR f.base_asset = $asset)
 ), ends AS (
   SELECT 'highest' AS extreme, from_top AS rank, * FROM ranked WHERE from_top <= $n
@@ -25,6 +25,6 @@ SELECT e.extreme, e.rank, e.venue, e.symbol, e.base_asset, e.funding_rate_8h,
   e.funding_rate_annualised, e.interval_hours, e.settlement_count, e.expected_settlement_count,
   o.open_interest_usd_close
 FROM ends AS e LEFT JOIN open_interest_daily AS o
-  ON o.date = $day AND o.venue = e.venue AND o.symbol = e.symbol
+  ON o.date = $day::DATE AND o.venue = e.venue AND o.symbol = e.symbol
   AND coalesce(o.sample_count >= 0.01 * o.expected_sample_count, true)
 ORDER BY e.extreme, e.rank;

@@ -13,7 +13,7 @@ SELECT f.date, f.venue, f.symbol, f.base_asset,
   f.funding_rate_8h - b.funding_rate_8h AS swing_8h
 FROM funding_daily AS f JOIN funding_daily AS b
   ON b.date = f.date - 1 AND b.venue = f.venue AND b.symbol = f.symbol
-WHERE f.date BETWEEN $start AND $stop AND f.contract_kind = 'perpetual'
+WHERE f.date BETWEEN $start::DATE AND $stop::DATE AND f.contract_kind = 'perpetual'
   AND f.funding_rate_8h * b.funding_rate_8h < 0
   AND ($asset IS NULL OR f.base_asset = $asset)
 ORDER BY f.date, abs(swing_8h) DESC, f.venue, f.symbol;

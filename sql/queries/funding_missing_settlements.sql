@@ -10,7 +10,7 @@
 SELECT date, venue, symbol, base_asset, settlement_count, expected_settlement_count,
   expected_settlement_count - settlement_count AS missing_count, interval_hours, hours_covered
 FROM funding_daily
-WHERE date BETWEEN $start AND $stop
+WHERE date BETWEEN $start::DATE AND $stop::DATE
   AND (settlement_count <> expected_settlement_count
     OR ($unknown = 'yes' AND expected_settlement_count IS NULL))
 ORDER BY date, missing_count DESC NULLS LAST, venue, symbol;

@@ -8,6 +8,6 @@
 -- param n BIGINT = 20 : rows
 SELECT base_asset, short_venue, short_symbol, short_funding_rate_8h, long_venue, long_symbol,
   long_funding_rate_8h, spread_8h, spread_annualised, smaller_open_interest_usd
-FROM funding_spread($day)
+FROM funding_spread($day::DATE)
 ORDER BY spread_8h DESC, base_asset
 LIMIT $n;

@@ -8,10 +8,10 @@
 SELECT valid_from AS event_at, 'listed' AS what, venue, symbol, base_asset, quote_asset, margin_type,
   contract_kind, listing
 FROM instruments
-WHERE valid_from >= $start AND valid_from < $stop + 1
+WHERE valid_from >= $start::DATE AND valid_from < $stop::DATE + 1
 UNION ALL
 SELECT valid_to, CASE contract_kind WHEN 'dated' THEN 'delivered' ELSE 'delisted' END, venue,
   symbol, base_asset, quote_asset, margin_type, contract_kind, listing
 FROM instruments
-WHERE valid_to >= $start AND valid_to < $stop + 1
+WHERE valid_to >= $start::DATE AND valid_to < $stop::DATE + 1
 ORDER BY event_at, what, venue, symbol;

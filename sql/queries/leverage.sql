@@ -13,5 +13,5 @@ SELECT m.date, m.leverage_ratio, b.leverage_ratio AS week_before_leverage_ratio,
   m.open_interest_coverage
 FROM market_daily AS m LEFT JOIN market_daily AS b
   ON b.date = m.date - 7 AND b.base_asset = m.base_asset
-WHERE m.base_asset = $asset AND m.date BETWEEN $start AND $stop
+WHERE m.base_asset = $asset AND m.date BETWEEN $start::DATE AND $stop::DATE
 ORDER BY m.date;

@@ -9,6 +9,6 @@
 -- param asset VARCHAR = NULL : only this base asset
 SELECT base_asset, venue, first_hour, end_hour, long_usd, short_usd, total_usd, long_count,
   short_count, completeness, day_count_with_feed, day_count
-FROM liquidations_between($since, $until)
+FROM liquidations_between($since::TIMESTAMP, $until::TIMESTAMP)
 WHERE $asset IS NULL OR base_asset = $asset
 ORDER BY base_asset, venue;

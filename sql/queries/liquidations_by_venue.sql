@@ -14,7 +14,7 @@ WITH venues AS (
     max(greatest(list_position(['complete', 'throttled', 'partial', 'unknown'], completeness),
       CASE WHEN long_usd IS NULL OR short_usd IS NULL THEN 3 ELSE 1 END)) AS weakest
   FROM liquidations_daily
-  WHERE date = $day AND ($asset IS NULL OR base_asset = $asset)
+  WHERE date = $day::DATE AND ($asset IS NULL OR base_asset = $asset)
   GROUP BY venue
 )
 SELECT venue, long_usd, short_usd,

@@ -13,7 +13,7 @@ WITH hours AS (
   SELECT date, hour, base_asset, sum(long_usd ORDER BY venue, symbol) AS long_usd,
     sum(short_usd ORDER BY venue, symbol) AS short_usd
   FROM liquidations_hourly
-  WHERE date BETWEEN $start AND $stop AND ($asset IS NULL OR base_asset = $asset)
+  WHERE date BETWEEN $start::DATE AND $stop::DATE AND ($asset IS NULL OR base_asset = $asset)
   GROUP BY date, hour, base_asset
 )
 SELECT h.hour, h.base_asset, coalesce(h.long_usd, 0) + coalesce(h.short_usd, 0) AS total_usd,

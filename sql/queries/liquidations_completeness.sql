@@ -12,6 +12,6 @@ SELECT l.venue, l.completeness, count(*) AS instrument_count,
   any_value(r.source) AS regime_source
 FROM liquidations_daily AS l LEFT JOIN liquidation_regimes AS r
   ON r.venue = l.venue AND r.valid_from <= l.date AND (r.valid_to IS NULL OR r.valid_to > l.date)
-WHERE l.date = $day
+WHERE l.date = $day::DATE
 GROUP BY l.venue, l.completeness
 ORDER BY l.venue, l.completeness;

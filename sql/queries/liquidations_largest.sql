@@ -9,7 +9,7 @@
 -- param n BIGINT = 20 : rows
 SELECT largest_at, venue, symbol, base_asset, largest_side AS side, largest_usd, completeness
 FROM liquidations_daily
-WHERE date BETWEEN $start AND $stop AND largest_usd IS NOT NULL
+WHERE date BETWEEN $start::DATE AND $stop::DATE AND largest_usd IS NOT NULL
   AND ($asset IS NULL OR base_asset = $asset)
 ORDER BY largest_usd DESC, largest_at, venue, symbol
 LIMIT $n;

@@ -12,5 +12,5 @@ SELECT date, liquidations_long_usd, liquidations_short_usd, liquidations_total_u
   price_return AS price_return_fraction, liquidations_completeness AS completeness,
   liquidations_venues AS venue_count
 FROM market_daily
-WHERE base_asset = $asset AND date BETWEEN $start AND $stop
+WHERE base_asset = $asset AND date BETWEEN $start::DATE AND $stop::DATE
 ORDER BY date;

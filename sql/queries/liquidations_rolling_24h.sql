@@ -9,10 +9,10 @@
 SELECT date, liquidations_max_24h_usd AS max_24h_usd, liquidations_max_24h_end AS max_24h_end,
   liquidations_total_usd AS day_usd, liquidations_completeness AS completeness
 FROM market_total_daily
-WHERE $asset IS NULL AND date BETWEEN $start AND $stop
+WHERE $asset IS NULL AND date BETWEEN $start::DATE AND $stop::DATE
 UNION ALL
 SELECT date, liquidations_max_24h_usd, liquidations_max_24h_end, liquidations_total_usd,
   liquidations_completeness
 FROM market_daily
-WHERE base_asset = $asset AND date BETWEEN $start AND $stop
+WHERE base_asset = $asset AND date BETWEEN $start::DATE AND $stop::DATE
 ORDER BY date;

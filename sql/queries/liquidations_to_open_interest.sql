@@ -11,5 +11,5 @@ SELECT m.base_asset, m.liquidations_to_open_interest AS to_open_interest_fractio
   s.liquidations_percentile_90d, s.deleveraged, m.liquidations_completeness AS completeness
 FROM market_daily AS m LEFT JOIN signals_daily AS s
   ON s.date = m.date AND s.base_asset = m.base_asset
-WHERE m.date = $day AND m.liquidations_completeness IS NOT NULL
+WHERE m.date = $day::DATE AND m.liquidations_completeness IS NOT NULL
 ORDER BY to_open_interest_fraction DESC NULLS LAST, m.base_asset;

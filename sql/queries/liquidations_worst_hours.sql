@@ -17,7 +17,7 @@ WITH hours AS (
       CASE WHEN h.long_usd IS NULL OR h.short_usd IS NULL THEN 3 ELSE 1 END)) AS weakest
   FROM liquidations_hourly AS h LEFT JOIN liquidations_daily AS d
     ON d.date = h.date AND d.venue = h.venue AND d.symbol = h.symbol
-  WHERE h.date BETWEEN $start AND $stop AND ($asset IS NULL OR h.base_asset = $asset)
+  WHERE h.date BETWEEN $start::DATE AND $stop::DATE AND ($asset IS NULL OR h.base_asset = $asset)
   GROUP BY h.hour
 )
 SELECT hour, coalesce(long_usd, 0) + coalesce(short_usd, 0) AS total_usd, long_usd, short_usd,

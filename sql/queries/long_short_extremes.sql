@@ -7,10 +7,10 @@
 -- param day DATE = latest : UTC day
 WITH known AS (
   SELECT base_asset, date, long_short_account_ratio AS ratio,
-    max(CASE WHEN date = $day THEN long_short_account_ratio END) OVER (PARTITION BY base_asset)
+    max(CASE WHEN date = $day::DATE THEN long_short_account_ratio END) OVER (PARTITION BY base_asset)
       AS today
   FROM market_daily
-  WHERE date BETWEEN $day - 89 AND $day AND long_short_account_ratio IS NOT NULL
+  WHERE date BETWEEN $day::DATE - 89 AND $day::DATE AND long_short_account_ratio IS NOT NULL
 )
 SELECT base_asset, any_value(today) AS long_short_account_ratio, median(ratio) AS median_ratio,
   CASE WHEN count(*) >= 14

@@ -11,5 +11,5 @@ SELECT date, open_interest_usd, open_interest_change_pct AS open_interest_change
   liquidations_max_24h_usd, liquidations_completeness AS completeness, open_interest_coverage,
   assets AS asset_count, venues AS venue_count, instruments AS instrument_count
 FROM market_total_daily
-WHERE date BETWEEN $start AND $stop
+WHERE date BETWEEN $start::DATE AND $stop::DATE
 ORDER BY date;

@@ -19,5 +19,5 @@ SELECT base_asset, price_return AS price_return_fraction,
   open_interest_usd, open_interest_change_usd, funding_rate_8h_oi_weighted,
   open_interest_coverage
 FROM market_daily
-WHERE date = $day
+WHERE date = $day::DATE
 ORDER BY open_interest_usd DESC NULLS LAST, base_asset;

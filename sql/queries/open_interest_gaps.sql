@@ -9,6 +9,6 @@ SELECT venue, symbol, base_asset, sample_count, expected_sample_count,
   sample_count / expected_sample_count AS seen_fraction,
   sample_count < 0.01 * expected_sample_count AS left_out_of_totals, open_interest_usd_close
 FROM open_interest_daily
-WHERE date = $day AND expected_sample_count > 0
+WHERE date = $day::DATE AND expected_sample_count > 0
   AND sample_count < $least * expected_sample_count
 ORDER BY seen_fraction, venue, symbol;

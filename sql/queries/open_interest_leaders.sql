@@ -11,6 +11,6 @@ SELECT row_number() OVER (ORDER BY m.open_interest_usd DESC, m.base_asset) AS ra
   m.open_interest_change_pct AS open_interest_change_fraction,
   m.open_interest_venues AS venue_count, m.open_interest_coverage
 FROM market_daily AS m LEFT JOIN market_total_daily AS t ON t.date = m.date
-WHERE m.date = $day AND m.open_interest_usd IS NOT NULL
+WHERE m.date = $day::DATE AND m.open_interest_usd IS NOT NULL
 ORDER BY rank
 LIMIT $n;

@@ -11,5 +11,5 @@ SELECT base_asset, open_interest_usd, open_interest_usd_linear, open_interest_us
   open_interest_usd_quanto / nullif(open_interest_usd, 0) AS quanto_fraction,
   open_interest_coverage
 FROM market_daily
-WHERE date = $day AND open_interest_usd IS NOT NULL
+WHERE date = $day::DATE AND open_interest_usd IS NOT NULL
 ORDER BY open_interest_usd DESC, base_asset;

@@ -9,6 +9,6 @@ SELECT base_asset, open_interest_change_pct AS open_interest_change_fraction,
   open_interest_change_usd, open_interest_change_coin, open_interest_usd,
   price_return AS price_return_fraction, open_interest_coverage
 FROM market_daily
-WHERE date = $day AND open_interest_change_pct IS NOT NULL AND open_interest_usd >= $min_usd
+WHERE date = $day::DATE AND open_interest_change_pct IS NOT NULL AND open_interest_usd >= $min_usd
 ORDER BY abs(open_interest_change_pct) DESC, base_asset
 LIMIT $n;

@@ -8,6 +8,6 @@
 SELECT venue, open_interest_usd, open_interest_coin, share_fraction, share_before_fraction,
   share_fraction - share_before_fraction AS share_change_fraction, instrument_count,
   open_interest_coverage
-FROM open_interest_share($day)
+FROM open_interest_share($day::DATE)
 WHERE base_asset = $asset
 ORDER BY open_interest_usd DESC NULLS LAST, venue;

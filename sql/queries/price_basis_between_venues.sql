@@ -10,8 +10,9 @@ WITH closes AS (
   SELECT venue, symbol, quote_asset, price_source, price_close, volume_usd,
     median(price_close) OVER () AS median_close
   FROM prices_daily
-  WHERE date = $day AND base_asset = $asset AND contract_kind = 'perpetual'
-    AND quote_asset IN ('USD', 'USDT', 'USDC', 'BUSD', 'FDUSD', 'TUSD', 'DAI', 'USDE', 'USD1')
+  WHERE date = $day::DATE AND base_asset = $asset AND contract_kind = 'perpetual'
+    AND quote_asset IN ('USD', 'USDT', 'USDC', 'BUSD', 'FDUSD', 'TUSD', 'USDP', 'DAI', 'USDE',
+      'USD1', 'USDS', 'USDD', 'USDG', 'USDH', 'PYUSD', 'RLUSD', 'BFUSD', 'USDB', 'USDX')
 )
 SELECT venue, symbol, quote_asset, price_source, price_close AS price_close_usd,
   median_close AS median_close_usd, price_close / median_close - 1 AS basis_fraction, volume_usd

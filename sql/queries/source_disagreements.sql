@@ -7,5 +7,5 @@
 SELECT date, dataset, venue, symbol, "at", column_name, kept_value, other_value, kept_raw_key,
   other_raw_key
 FROM source_conflicts
-WHERE date BETWEEN $start AND $stop
+WHERE date BETWEEN $start::DATE AND $stop::DATE
 ORDER BY date, dataset, venue, symbol, "at", column_name, other_value, kept_raw_key, other_raw_key;

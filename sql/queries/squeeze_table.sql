@@ -9,5 +9,5 @@ SELECT base_asset, squeeze_risk, overheated_score, crowded_side, deleveraged, sc
   score_open_interest, score_leverage, score_liquidations, score_long_short,
   funding_rate_8h_oi_weighted, funding_typical_8h, open_interest_usd,
   liquidations_completeness AS completeness, open_interest_coverage
-FROM squeeze_watch($day)
+FROM squeeze_watch($day::DATE)
 ORDER BY overheated_score DESC NULLS LAST, base_asset;

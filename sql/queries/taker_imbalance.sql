@@ -9,5 +9,5 @@ SELECT base_asset, taker_buy_sell_ratio,
   taker_buy_sell_ratio / (1 + taker_buy_sell_ratio) AS taker_buy_share_fraction,
   price_return AS price_return_fraction, open_interest_change_pct AS open_interest_change_fraction
 FROM market_daily
-WHERE date = $day AND taker_buy_sell_ratio IS NOT NULL
+WHERE date = $day::DATE AND taker_buy_sell_ratio IS NOT NULL
 ORDER BY abs(ln(nullif(taker_buy_sell_ratio, 0))) DESC NULLS FIRST, base_asset;

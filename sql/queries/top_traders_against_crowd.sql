@@ -12,6 +12,6 @@ SELECT venue, symbol, base_asset, top_trader_position_ratio_mean AS top_trader_p
   (top_trader_position_ratio_mean > 1) <> (long_short_account_ratio_mean > 1) AS opposed,
   sample_count
 FROM positioning_daily
-WHERE date = $day AND ($asset IS NULL OR base_asset = $asset)
+WHERE date = $day::DATE AND ($asset IS NULL OR base_asset = $asset)
   AND top_trader_position_ratio_mean > 0 AND long_short_account_ratio_mean > 0
 ORDER BY abs(ln(lean_ratio)) DESC, venue, symbol;
