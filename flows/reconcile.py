@@ -83,20 +83,26 @@ def reconcile(run: Run, build: Path, days: Days) -> Reconciliation:
     Doubles agree within 1e-9 of each other, all else must be equal. Raises NothingToReconcile if
     neither side has a row for any of the days.
     """
-    with TemporaryDirectory(prefix="perpmill-") as folder, _connection(Path(folder)) as connection:
-        with _given(connection, run, build, days):
-            for statement in sql.statements().values():
-                connection.execute(statement)
-        found = [
-            _compared(connection, name, schema) for name, schema in sorted(MARKET_TABLES.items())
-        ]
-    cells = {name: count for name, (count, _) in zip(sorted(MARKET_TABLES), found, strict=True)}
+    tables = sorted(MARKET_TABLES.items())
+    with recomputation(run, build, days) as connection:
+        found = [_compared(connection, name, schema) for name, schema in tables]
+    cells = {name: count for (name, _), (count, _) in zip(tables, found, strict=True)}
     differences = pl.concat([rows for _, rows in found])
     if not sum(cells.values()) and differences.is_empty():
         raise NothingToReconcile(
             f"{build.name} has no market rows from {days.first} to {days.last}, nor has the lake"
         )
     return Reconciliation(differences, cells)
+
+
+@contextmanager
+def recomputation(run: Run, build: Path, days: Days) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database in which the tables of `sql.reconcile` stand, with the build as `published`."""
+    with TemporaryDirectory(prefix="perpmill-") as folder, _connection(Path(folder)) as connection:
+        with _given(connection, run, build, days):
+            for statement in sql.statements().values():
+                connection.execute(statement)
+        yield connection
 
 
 @contextmanager

@@ -45,6 +45,7 @@ STEPS = (
     "market_daily",
     "market_total_daily",
     "score_part",
+    "share_above",
     "signal_windows",
     "signal_ranks",
     "signals_daily",

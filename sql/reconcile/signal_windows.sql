@@ -32,15 +32,18 @@ WITH market AS (
   WHERE open_interest_coin > 0
   WINDOW in_order AS (PARTITION BY base_asset ORDER BY date)
 ), in_window AS (
-  SELECT days.base_asset, days.date, steps.date AS seen_on, steps.step,
-    min(steps.date) OVER (PARTITION BY days.base_asset, days.date) AS starts_on
+  SELECT days.base_asset, days.date, max(steps.date) = days.date AS known_today,
+    list(steps.step ORDER BY steps.date) AS steps
   FROM market AS days JOIN steps
     ON steps.base_asset = days.base_asset AND steps.date BETWEEN days.date - 89 AND days.date
   WHERE days.date >= getvariable('first_day')
+  GROUP BY days.base_asset, days.date
 ), chained AS (
-  SELECT base_asset, date, seen_on,
-    product(CASE WHEN seen_on = starts_on THEN 1 ELSE step END) OVER (
-      PARTITION BY base_asset, date ORDER BY seen_on ROWS UNBOUNDED PRECEDING) AS level
+  -- The first known day of the window is 1. Multiplied strictly one after the other: whether a
+  -- level is equal to an earlier one hangs on its last digit.
+  SELECT base_asset, date, known_today,
+    list_transform(range(1, len(steps) + 1),
+      lambda n: list_reduce([1::DOUBLE] || steps[2:n], lambda level, step: level * step)) AS levels
   FROM in_window
 )
 SELECT today.base_asset, today.date, today.signal, today.value AS value_today, past.value
@@ -49,6 +52,6 @@ FROM observed AS today JOIN observed AS past
   AND past.alike = today.alike AND past.date BETWEEN today.date - 89 AND today.date
 WHERE today.date >= getvariable('first_day') AND past.value IS NOT NULL
 UNION ALL
-SELECT base_asset, date, 'open interest',
-  max(level) FILTER (seen_on = date) OVER (PARTITION BY base_asset, date), level
+SELECT base_asset, date, 'open interest', CASE WHEN known_today THEN levels[-1] END,
+  unnest(levels)
 FROM chained;

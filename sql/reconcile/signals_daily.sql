@@ -26,12 +26,13 @@ WITH market AS (
     coalesce(oi.history_days, 0) AS open_interest_history_days,
     CASE WHEN l.today IS NOT NULL THEN l.history_days ELSE 0 END AS liquidations_history_days,
     f.standing AS f_rank,
-    oi.standing AS oi_rank, oi.today / nullif(oi.middle, 0) - 1 AS oi_excess,
+    oi.standing AS oi_rank, share_above(oi.today, oi.middle) AS oi_excess,
     l.standing AS l_rank,
-    lev.standing AS lev_rank, lev.today / nullif(lev.middle, 0) - 1 AS lev_excess,
+    lev.standing AS lev_rank, share_above(lev.today, lev.middle) AS lev_excess,
     lo.standing AS lo_rank, lo.today - lo.middle AS lo_excess,
-    ls.standing AS ls_rank, ln(ls.today / nullif(ls.middle, 0)) AS ls_excess,
-    CASE WHEN days.funding >= usual_funding.typical THEN 1 ELSE -1 END AS side,
+    ls.standing AS ls_rank, ln(ls.today / ls.middle) AS ls_excess,
+    days.funding - usual_funding.typical AS beyond,
+    CASE WHEN beyond >= 0 THEN 1 WHEN beyond < 0 THEN -1 END AS side,
     days.change < -usual_change.normal_move AND l.standing >= 0.9 AS both_happened,
     days.change IS NOT NULL AND usual_change.normal_move IS NOT NULL AND l.standing IS NOT NULL
       AS can_be_told
@@ -56,7 +57,7 @@ WITH market AS (
     CASE WHEN can_be_told THEN both_happened END AS deleveraged,
     -- What was stretched is gone.
     CASE WHEN can_be_told AND both_happened THEN 0 ELSE 1 END AS kept,
-    score_part(CASE WHEN side = 1 THEN f_rank ELSE 1 - f_rank END, side * (funding - typical),
+    score_part(CASE WHEN side = 1 THEN f_rank ELSE 1 - f_rank END, side * beyond,
       0.0003) AS score_funding,
     kept * score_part(oi_rank, oi_excess, 0.1) AS score_open_interest,
     kept * score_part(lev_rank, lev_excess, 0.1) AS score_leverage,
@@ -64,9 +65,9 @@ WITH market AS (
     score_part(CASE WHEN side = 1 THEN ls_rank ELSE 1 - ls_rank END, side * ls_excess, ln(1.5))
       AS score_long_short,
     CASE
-      WHEN typical IS NULL OR f_rank IS NULL THEN NULL
-      WHEN funding >= typical + 0.0001 AND f_rank >= 0.8 THEN 'long'
-      WHEN funding <= typical - 0.0001 AND f_rank <= 0.2 THEN 'short'
+      WHEN beyond IS NULL OR f_rank IS NULL THEN NULL
+      WHEN beyond >= 0.0001 AND f_rank >= 0.8 THEN 'long'
+      WHEN beyond <= -0.0001 AND f_rank <= 0.2 THEN 'short'
       ELSE 'none'
     END AS crowded_side
   FROM ranked
