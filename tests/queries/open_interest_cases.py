@@ -79,14 +79,27 @@ CASES = {
         tables={
             "market_daily": [
                 market("A", open_interest_usd=9.0, price_return=0.02, open_interest_change_pct=0.1),
-                market("B", open_interest_usd=8.0, price_return=0.02, open_interest_change_pct=-0.1),
-                market("C", open_interest_usd=7.0, price_return=-0.02, open_interest_change_pct=0.1),
-                market("D", open_interest_usd=6.0, price_return=-0.02, open_interest_change_pct=-0.1),
-                market("E", open_interest_usd=5.0, price_return=0.001, open_interest_change_pct=0.1),
+                market(
+                    "B", open_interest_usd=8.0, price_return=0.02, open_interest_change_pct=-0.1
+                ),
+                market(
+                    "C", open_interest_usd=7.0, price_return=-0.02, open_interest_change_pct=0.1
+                ),
+                market(
+                    "D", open_interest_usd=6.0, price_return=-0.02, open_interest_change_pct=-0.1
+                ),
+                market(
+                    "E", open_interest_usd=5.0, price_return=0.001, open_interest_change_pct=0.1
+                ),
                 market("F", open_interest_usd=4.0, price_return=None, open_interest_change_pct=0.1),
             ]
         },
-        columns=("base_asset", "price_return_fraction", "open_interest_change_fraction", "quadrant"),
+        columns=(
+            "base_asset",
+            "price_return_fraction",
+            "open_interest_change_fraction",
+            "quadrant",
+        ),
         rows=[
             ("A", 0.02, 0.1, "new longs"),
             ("B", 0.02, -0.1, "shorts closing"),

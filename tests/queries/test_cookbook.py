@@ -104,7 +104,9 @@ def test_numbers_are_recognised(empty: Path) -> None:
     with duckdb.connect(str(empty), read_only=True) as connection:
         kinds = [
             str(kind)
-            for _, kind, *_ in connection.execute("SELECT 1 AS a, 1.5::DOUBLE, 1::BIGINT").description
+            for _, kind, *_ in connection.execute(
+                "SELECT 1 AS a, 1.5::DOUBLE, 1::BIGINT"
+            ).description
             or []
         ]
     assert set(kinds) <= {"NUMBER", "DOUBLE", "BIGINT", "INTEGER"}

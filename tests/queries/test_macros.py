@@ -173,9 +173,7 @@ LIQUIDATED: Tables = {
 
 
 def test_liquidations_between_cuts_to_full_hours(asked: Asked) -> None:
-    rows = asked(
-        LIQUIDATED, "FROM liquidations_between('2021-01-16 23:40', '2021-01-17 02:59:59')"
-    )
+    rows = asked(LIQUIDATED, "FROM liquidations_between('2021-01-16 23:40', '2021-01-17 02:59:59')")
     span = (seen("2021-01-16 23:00"), seen("2021-01-17 02:00"))
     assert rows == [
         # 23:00, 00:00 and 01:00: 10 + 3 + 20 and 5 + 1 + 2; two hours of each order count
