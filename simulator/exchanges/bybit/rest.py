@@ -50,13 +50,14 @@ class BybitApi:
 
     def answer(self, asked: Asked) -> Answer:
         """Status and body of a GET."""
-        handler = {
+        handlers: dict[str, Callable[[Mapping[str, str]], dict[str, Any]]] = {
             "/v5/market/funding/history": self._funding,
             "/v5/market/open-interest": self._open_interest,
             "/v5/market/account-ratio": self._ratio,
             "/v5/market/instruments-info": self._instruments,
             **{path: partial(self._bars, rows) for path, rows in _BAR_ROWS.items()},
-        }.get(asked.path)
+        }
+        handler = handlers.get(asked.path)
         if handler is None:
             return 404, b""
         try:

@@ -60,7 +60,7 @@ class OkxApi:
 
     def answer(self, asked: Asked) -> Answer:
         """Status and body of a GET."""
-        handler = {
+        handlers: dict[str, Callable[[Mapping[str, str]], list[Any]]] = {
             "/api/v5/public/funding-rate-history": self._funding,
             "/api/v5/public/open-interest": self._open_interest,
             "/api/v5/public/instruments": self._instruments,
@@ -70,7 +70,8 @@ class OkxApi:
                 f"/api/v5/market/{name}": partial(self._candles, rows)
                 for name, rows in _CANDLES.items()
             },
-        }.get(asked.path)
+        }
+        handler = handlers.get(asked.path)
         if handler is None:
             return 404, compact({"code": "404", "data": {}, "msg": "Not Found"})
         try:
