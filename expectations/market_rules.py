@@ -264,29 +264,17 @@ def _open_interest(key: str) -> tuple[Rule, ...]:
             limits=TOLERANCE,
             days=True,
         ),
-        no_rows(
-            "covered",
-            f"""
-            SELECT {key}, open_interest_coverage, open_interest_usd FROM batch
-            WHERE {{in_run}} AND open_interest_coverage < {{min_coverage}}
-            ORDER BY open_interest_usd DESC NULLS LAST, {key}
-            """,
-            severity=Severity.WARNING,
-            reason="venues are missing that lately held a noticeable share: what drops need not "
-            "have dropped",
-            threshold="open_interest_coverage ≥ {min_coverage:.0%}",
-            limits={"min_coverage": 0.90},
-            days=True,
-        ),
     )
 
 
-def half_covered(key: str, *, min_usd: float) -> Rule:
+def _covered(
+    name: str, severity: Severity, key: str, *, min_coverage: float, min_usd: float, reason: str
+) -> Rule:
     """min_usd: rows that had this much within the 30 days before; a small asset may live on one
-    venue alone."""
+    venue alone, and leave it."""
     same = " AND ".join(f"p.{name} = b.{name}" for name in key.split(", ")[1:]) or "true"
     return no_rows(
-        "half_covered",
+        name,
         f"""
         SELECT {key}, open_interest_coverage, open_interest_usd FROM batch AS b
         WHERE {{in_run}} AND open_interest_coverage < {{min_coverage}}
@@ -294,13 +282,36 @@ def half_covered(key: str, *, min_usd: float) -> Rule:
           WHERE {same} AND p.date BETWEEN b.date - 30 AND b.date) >= {{min_usd}})
         ORDER BY open_interest_coverage, {key}
         """,
-        severity=Severity.CRITICAL,
-        reason="what is missing is larger than what is there: no total, weight or rank of such a "
-        "day means anything",
+        severity=severity,
+        reason=reason,
         threshold="open_interest_coverage ≥ {min_coverage:.0%}"
         + (", of what had {min_usd:,.0f} USD within 30 days" if min_usd else ""),
-        limits={"min_coverage": 0.50, "min_usd": min_usd},
+        limits={"min_coverage": min_coverage, "min_usd": min_usd},
         days=True,
+    )
+
+
+def well_covered(key: str, *, min_usd: float) -> Rule:
+    return _covered(
+        "well_covered",
+        Severity.WARNING,
+        key,
+        min_coverage=0.90,
+        min_usd=min_usd,
+        reason="venues are missing that lately held a noticeable share: what drops need not have "
+        "dropped",
+    )
+
+
+def half_covered(key: str, *, min_usd: float) -> Rule:
+    return _covered(
+        "half_covered",
+        Severity.CRITICAL,
+        key,
+        min_coverage=0.50,
+        min_usd=min_usd,
+        reason="what is missing is larger than what is there: no total, weight or rank of such a "
+        "day means anything",
     )
 
 

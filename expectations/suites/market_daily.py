@@ -17,6 +17,7 @@ from expectations.market_rules import (
     not_empty,
     rows_are_those_of,
     weakness,
+    well_covered,
 )
 from expectations.rule import no_rows
 from transforms.schemas.evidence import Severity
@@ -24,6 +25,9 @@ from transforms.schemas.evidence import Severity
 _LARGE = 1e9
 """USD of open interest. Below, an asset may double or go in a day, or live on one venue; what is
 odd about it is a warning and stops nobody's page."""
+
+_NOTICEABLE = 10e6
+"""USD of open interest. Below, hundreds of small assets do odd things every day by themselves."""
 
 _MARGINS = ", ".join(
     f"sum(open_interest_usd_close) FILTER (margin_type = '{margin}') AS {margin}"
@@ -47,13 +51,14 @@ RULES = (
     ),
     no_venue_fell_away(ASSET_DAY),
     *about_each_row(ASSET_DAY),
+    well_covered(ASSET_DAY, min_usd=_NOTICEABLE),
     half_covered(ASSET_DAY, min_usd=_LARGE),
     change_plausible(
         "open_interest_change_usual",
         Severity.WARNING,
         ASSET_DAY,
         max_change=0.30,
-        min_usd=10e6,
+        min_usd=_NOTICEABLE,
         reason="a third within a day is a crash, or an instrument that changed its unit",
     ),
     change_plausible(
@@ -145,7 +150,7 @@ RULES = (
         severity=Severity.CRITICAL,
         reason="more was liquidated than was open: orders counted twice, or thousands for ones",
         threshold="liquidations_to_open_interest ≤ 1, from {min_usd:,.0f} USD open up",
-        limits={"min_usd": 10e6},
+        limits={"min_usd": _NOTICEABLE},
         days=True,
     ),
     no_rows(
@@ -199,12 +204,13 @@ RULES = (
         SELECT date, base_asset, funding_rate_8h_oi_weighted, funding_rate_8h_median,
           open_interest_usd
         FROM batch WHERE {in_run} AND abs(funding_rate_8h_oi_weighted) > {max_rate}
-        ORDER BY open_interest_usd DESC NULLS LAST, date, base_asset
+        AND open_interest_usd >= {min_usd}
+        ORDER BY open_interest_usd DESC, date, base_asset
         """,
         severity=Severity.WARNING,
-        reason="one coin may pay this in a squeeze, on most venues at once hardly ever",
-        threshold="|OI-weighted rate per 8 h| ≤ {max_rate}",
-        limits={"max_rate": 0.02},
+        reason="a small coin may pay this in a squeeze, one of this size hardly ever",
+        threshold="|OI-weighted rate per 8 h| ≤ {max_rate}, from {min_usd:,.0f} USD up",
+        limits={"max_rate": 0.02, "min_usd": _NOTICEABLE},
         days=True,
     ),
     no_rows(

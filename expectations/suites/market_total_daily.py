@@ -18,6 +18,7 @@ from expectations.market_rules import (
     not_empty,
     rows_are_those_of,
     weakness,
+    well_covered,
 )
 from expectations.rule import Rule, no_rows
 from transforms.schemas.evidence import Severity
@@ -81,6 +82,7 @@ RULES = (
     ),
     no_venue_fell_away(DAY),
     *about_each_row(DAY),
+    well_covered(DAY, min_usd=0),
     half_covered(DAY, min_usd=0),
     change_plausible(
         "open_interest_change_usual",

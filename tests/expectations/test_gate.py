@@ -13,13 +13,16 @@ from pathlib import Path
 import duckdb
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from expectations.gate import Audit, NothingChecked, audit, failing, summary
 from expectations.rule import Rule, Scope, no_rows
 from expectations.structure import structure_rules
 from expectations.suites import suites
 from flows.storage.warehouse import table_hashes
+from tests.expectations.market_of import market_of, replace_market
 from transforms.schemas.evidence import Severity, Verdict
+from transforms.schemas.market import MARKET_TABLES
 from transforms.schemas.published import PUBLISHED_TABLES
 
 REPOSITORY = Path(__file__).parents[2]
@@ -186,7 +189,7 @@ def test_audit_twice_is_the_same(valid_build: Path, valid_audit: Audit, scope: S
 
 NO_FALSE_ALARM = {
     "a dataset no source provides": """
-        DELETE FROM liquidations_daily;
+        DELETE FROM liquidations_daily; DELETE FROM liquidations_hourly;
         DELETE FROM raw_files WHERE dataset = 'liquidations';
         UPDATE coverage_daily SET status = 'unsupported', rows = 0, instruments_present = 0
         WHERE dataset = 'liquidations'""",
@@ -209,6 +212,7 @@ NO_FALSE_ALARM = {
         UPDATE open_interest_daily SET contract_kind = 'dated' WHERE symbol = 'XRPUSDT';
         UPDATE funding_daily SET contract_kind = 'dated' WHERE symbol = 'XRPUSDT';
         UPDATE liquidations_daily SET contract_kind = 'dated' WHERE symbol = 'XRPUSDT';
+        UPDATE liquidations_hourly SET contract_kind = 'dated' WHERE symbol = 'XRPUSDT';
         UPDATE positioning_daily SET contract_kind = 'dated' WHERE symbol = 'XRPUSDT';
         UPDATE prices_daily SET contract_kind = 'dated' WHERE symbol = 'XRPUSDT';
         UPDATE instruments SET contract_kind = 'dated' WHERE symbol = 'XRPUSDT';
@@ -238,6 +242,7 @@ NO_FALSE_ALARM = {
         UPDATE open_interest_daily SET sample_count = 12, expected_sample_count = NULL
         WHERE symbol = 'SOLUSDT'""",
     "a quiet symbol": """
+        DELETE FROM liquidations_hourly WHERE symbol = 'XRPUSDT';
         UPDATE liquidations_daily SET long_usd = 0, short_usd = 0, total_usd = 0, long_coin = 0,
           short_coin = 0, long_count = 0, short_count = 0, largest_usd = NULL,
           largest_side = NULL, largest_at = NULL, max_24h_usd = 0, max_24h_end = NULL,
@@ -248,14 +253,57 @@ NO_FALSE_ALARM = {
           open_interest_usd_close = NULL, open_interest_usd_mean = NULL
         WHERE symbol = 'XRPUSDT';
         UPDATE liquidations_daily SET long_usd = NULL, total_usd = NULL, long_coin = NULL,
-          largest_usd = NULL, max_24h_usd = NULL, max_1h_usd = NULL WHERE symbol = 'XRPUSDT'""",
+          largest_usd = NULL, max_24h_usd = NULL, max_1h_usd = NULL WHERE symbol = 'XRPUSDT';
+        UPDATE liquidations_hourly SET long_usd = NULL, total_usd = NULL
+        WHERE symbol = 'XRPUSDT' AND long_count > 0""",
     "a day with OI of zero": """
         UPDATE open_interest_daily SET open_interest_coin_open = 0, open_interest_coin_high = 0,
           open_interest_coin_low = 0, open_interest_coin_close = 0, open_interest_coin_mean = 0,
           open_interest_usd_open = 0, open_interest_usd_high = 0, open_interest_usd_low = 0,
           open_interest_usd_close = 0, open_interest_usd_mean = 0 WHERE symbol = 'XRPUSDT'""",
     "the first run of all": """
-        DELETE FROM runs; DELETE FROM expectation_results; DELETE FROM source_conflicts""",
+        DELETE FROM runs; DELETE FROM expectation_results; DELETE FROM source_conflicts;
+        DELETE FROM restatements""",
+    "a trace of a day that has not begun": """
+        DELETE FROM funding_daily WHERE date = '2026-03-03' AND symbol = 'SOLUSDT';
+        DELETE FROM liquidations_daily WHERE date = '2026-03-03' AND symbol = 'SOLUSDT';
+        DELETE FROM liquidations_hourly WHERE date = '2026-03-03' AND symbol = 'SOLUSDT';
+        DELETE FROM positioning_daily WHERE date = '2026-03-03' AND symbol = 'SOLUSDT';
+        DELETE FROM prices_daily WHERE date = '2026-03-03' AND symbol = 'SOLUSDT';
+        UPDATE instruments SET valid_to = '2026-03-03 00:00:00' WHERE symbol = 'SOLUSDT';
+        UPDATE open_interest_daily SET sample_count = 1, expected_sample_count = NULL
+        WHERE date = '2026-03-03' AND symbol = 'SOLUSDT'""",
+    "a venue that delists its last coin": """
+        DELETE FROM funding_daily WHERE date = '2026-03-03' AND venue = 'bybit';
+        DELETE FROM open_interest_daily WHERE date = '2026-03-03' AND venue = 'bybit';
+        DELETE FROM liquidations_daily WHERE date = '2026-03-03' AND venue = 'bybit';
+        DELETE FROM liquidations_hourly WHERE date = '2026-03-03' AND venue = 'bybit';
+        DELETE FROM positioning_daily WHERE date = '2026-03-03' AND venue = 'bybit';
+        DELETE FROM prices_daily WHERE date = '2026-03-03' AND venue = 'bybit';
+        UPDATE instruments SET valid_to = '2026-03-03 00:00:00' WHERE venue = 'bybit';
+        UPDATE coverage_daily SET status = 'unsupported', rows = 0, instruments_present = 0,
+          instruments_expected = 0 WHERE date = '2026-03-03' AND venue = 'bybit'""",
+    "a ticker that changes hands": """
+        UPDATE instruments SET valid_to = '2026-03-03 12:00:00' WHERE symbol = 'SOLUSDT';
+        INSERT INTO instruments BY NAME SELECT * REPLACE (2 AS listing, 'SOL2' AS base_asset,
+          valid_to AS valid_from, NULL AS valid_to) FROM instruments WHERE symbol = 'SOLUSDT';
+        UPDATE funding_daily SET base_asset = 'SOL2'
+        WHERE date = '2026-03-03' AND symbol = 'SOLUSDT';
+        UPDATE open_interest_daily SET base_asset = 'SOL2', open_interest_change_coin = NULL,
+          open_interest_change_usd = NULL, open_interest_change_pct = NULL
+        WHERE date = '2026-03-03' AND symbol = 'SOLUSDT';
+        UPDATE liquidations_daily SET base_asset = 'SOL2'
+        WHERE date = '2026-03-03' AND symbol = 'SOLUSDT';
+        UPDATE liquidations_hourly SET base_asset = 'SOL2'
+        WHERE date = '2026-03-03' AND symbol = 'SOLUSDT' AND hour(hour) = 12;
+        UPDATE positioning_daily SET base_asset = 'SOL2'
+        WHERE date = '2026-03-03' AND symbol = 'SOLUSDT';
+        UPDATE prices_daily SET base_asset = 'SOL2', price_return = NULL
+        WHERE date = '2026-03-03' AND symbol = 'SOLUSDT'""",
+    "days of the market an older version never computed": """
+        DELETE FROM market_daily WHERE date < '2026-03-02';
+        DELETE FROM market_total_daily WHERE date < '2026-03-02';
+        DELETE FROM signals_daily WHERE date < '2026-03-02'""",
     "old days are not this run's business": """
         UPDATE funding_daily SET settlement_count = 1 WHERE date = '2026-03-01';
         UPDATE coverage_daily SET status = 'partial' WHERE date = '2026-03-01'""",
@@ -269,8 +317,22 @@ def test_no_false_alarm(broken: Callable[[str], Path], scope: Scope, statements:
         for table, rules in suites().items()
         if (set_by_schema := list(structure_rules(table))) != list(rules)
     }
-    result = _audit(broken(statements), scope, own)
+    build = broken(statements)
+    if "market_" not in statements:
+        replace_market(build)
+    result = _audit(build, scope, own)
     assert _failed(result) == set()
+
+
+def test_market_of_the_valid_build_is_that_of_its_venue_tables(valid_build: Path) -> None:
+    computed = market_of(valid_build)
+    assert computed.keys() == MARKET_TABLES.keys()
+    with duckdb.connect(str(valid_build), read_only=True) as connection:
+        for name, rows in computed.items():
+            # The coin of the day before that is in every window has no event here.
+            columns = [c for c in rows.columns if not c.startswith("liquidations_max_24h")]
+            written = connection.table(name).select(*columns).order("ALL").pl()
+            assert_frame_equal(rows.select(columns), written, rel_tol=1e-12)
 
 
 QUIET_AUDIT = """

@@ -441,7 +441,7 @@ def _about_each_row(table: str, row: str) -> dict[tuple[str, str], tuple[str, in
             ),
             "margins_add_up": (f"{update} open_interest_usd_quanto = 1 {row}", 1),
             "coverage_is_a_share": (f"{update} open_interest_coverage = 1.01 {row}", 1),
-            "covered": (f"{update} open_interest_coverage = 0.89 {row}", 1),
+            "well_covered": (f"{update} open_interest_coverage = 0.89 {row}", 1),
             "half_covered": (
                 f"{update} open_interest_usd = 1.1e9 WHERE date = '2026-03-01'; "
                 f"{update} open_interest_coverage = 0.49 {row}",
