@@ -224,6 +224,43 @@ _SQUEEZES = [
             "squeeze_risk": "none",
         },
     ),
+    # Both thresholds to the last digit, which takes ranks in sixteenths and a leverage as usual:
+    # (40 × 7 ÷ 8 + 20 ÷ 2 + 0) of 75, (40 × 5 ÷ 8 + 20 ÷ 16 + 0) of 75.
+    signals(
+        "sixty is high",
+        series(
+            **{
+                F: [0.0001] * 14 + [0.0006] * 2,  # 15 ÷ 16
+                CHANGE: [0.0] * 11 + [1.0, 0.0, 0.0, -0.25, 0.0],  # 12 ÷ 16
+                COIN: [1.0] * 16,
+                LEVERAGE: [0.5] * 16,
+            }
+        ),
+        {
+            "score_funding": 0.875,
+            "score_open_interest": 0.5,
+            "score_leverage": 0.0,
+            "overheated_score": 60.0,
+            "squeeze_risk": "high",
+        },
+    ),
+    signals(
+        "35 is building",
+        series(
+            **{
+                F: [0.0001] * 12 + [0.0009] * 2 + [0.0006] * 2,  # 13 ÷ 16
+                CHANGE: [0.0] * 8 + [1.0] + [0.0] * 6 + [-0.25],  # 8.5 ÷ 16
+                COIN: [1.0] * 16,
+                LEVERAGE: [0.5] * 16,
+            }
+        ),
+        {
+            "score_funding": 0.625,
+            "score_open_interest": 0.0625,
+            "overheated_score": 35.0,
+            "squeeze_risk": "building",
+        },
+    ),
     signals(
         "of shorts",
         series(**_squeeze(-0.00025)),
