@@ -65,7 +65,7 @@ def _expected(
         # An instrument without an end is still there.
         ended=pl.when(pl.col("valid_to").null_count() == 0).then(pl.col("valid_to").max())
     )
-    midnight = pl.col("date").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    day_ends = (pl.col("date") + timedelta(days=1)).cast(pl.Datetime("us"))
     return (
         _ago(days)
         .join(known, on="then")
@@ -75,7 +75,10 @@ def _expected(
         .join(ends, on=("base_asset", "venue"), how="left")
         .with_columns(
             pl.col("present").fill_null(value=False),
-            delisted=(pl.col("ended") <= midnight).fill_null(value=False),
+            # An instrument that ended during the day may have no sample left of it.
+            delisted=(pl.col("ended") < day_ends.dt.replace_time_zone("UTC")).fill_null(
+                value=False
+            ),
         )
         .filter(pl.col("present") | ~pl.col("delisted"))
         .select(*_VENUE_DAY, "present")

@@ -15,6 +15,9 @@ ENOUGH_DAYS = 14
 
 LOOKBACK_DAYS = TYPICAL_DAYS - 1
 
+SIGNIFICANT_DIGITS = 12
+"""Values that agree in so many digits are equal to a rank."""
+
 
 def known_values(market: pl.DataFrame, day: date) -> pl.DataFrame:
     """One row per asset that has a market row on `day`, with today's row (`today_*` of what is
@@ -34,7 +37,7 @@ def known_values(market: pl.DataFrame, day: date) -> pl.DataFrame:
     alike = near & (completeness == completeness.last())
 
     def known(column: str, when: pl.Expr) -> pl.Expr:
-        return pl.col(column).filter(when & pl.col(column).is_not_null())
+        return _rounded(pl.col(column).filter(when & pl.col(column).is_not_null()))
 
     funding = "funding_rate_8h_oi_weighted"
     windows = (
@@ -52,7 +55,9 @@ def known_values(market: pl.DataFrame, day: date) -> pl.DataFrame:
             ).last(),
             typical=known(funding, pl.lit(value=True)),
             funding=known(funding, near),
-            interest=known("open_interest_ratio", near),
+            interest=pl.col("open_interest_ratio").filter(
+                near & pl.col("open_interest_ratio").is_not_null()
+            ),
             leverage=known("leverage_ratio", near),
             accounts=known("long_short_account_ratio", near),
             liquidated=known("liquidations_total_usd", alike),
@@ -64,8 +69,14 @@ def known_values(market: pl.DataFrame, day: date) -> pl.DataFrame:
     first = pl.int_range(pl.len()) == 0
     chained = pl.when(first).then(1.0).otherwise(pl.element()).cum_prod()
     return windows.with_columns(
-        pl.col("interest").list.eval(chained), pl.col("moves").list.eval(pl.element().abs())
+        pl.col("interest").list.eval(_rounded(chained)),
+        pl.col("moves").list.eval(pl.element().abs()),
     )
+
+
+def _rounded(values: pl.Expr) -> pl.Expr:
+    """Weighted means of equal rates differ in their last digits: ranks must not see that."""
+    return values.round_sig_figs(SIGNIFICANT_DIGITS)
 
 
 def with_ratio(market: pl.DataFrame) -> pl.DataFrame:

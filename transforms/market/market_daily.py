@@ -22,7 +22,9 @@ def compute(inputs: MarketInputs, first: date, last: date) -> pl.DataFrame:
         across_venues(inputs, first, last)
         .with_columns(
             open_interest_change_pct=pl.when(before > 0).then(change / before),
-            leverage_ratio=pl.col("open_interest_coin") / pl.col("reserve_coin"),
+            leverage_ratio=pl.when(pl.col("reserve_coin") > 0).then(
+                pl.col("open_interest_coin") / pl.col("reserve_coin")
+            ),
         )
         .select(list(MarketDaily.columns()))
         .sort("date", "base_asset")

@@ -49,22 +49,24 @@ def before(inputs: MarketInputs, first: date, last: date) -> pl.DataFrame:
 
 
 def changes(inputs: MarketInputs, first: date, last: date) -> pl.DataFrame:
-    """Σ of the instruments' own changes per asset-day, with what they changed from.
+    """Σ of the instruments' own changes per asset-day, with what they changed from: without that
+    (the day before is no more than a trace) a change is none of the market's.
 
     coin_before: Σ of the previous closes in coin of the instruments whose change in coin is known.
     usd_before, usd_at_old_prices: Σ of their previous closes in USD, and of the changes in coin at
     these prices.
     """
-    coin = pl.col("open_interest_change_coin")
+    coin, usd = pl.col("open_interest_change_coin"), pl.col("open_interest_change_usd")
+    from_coin, from_usd = pl.col("coin_before").is_not_null(), pl.col("usd_before").is_not_null()
     rows = between(inputs.open_interest, first, last).join(
         before(inputs, first, last), on=INSTRUMENT_DAY, how="left", maintain_order="left"
     )
-    priced = coin.is_not_null() & (pl.col("coin_before") > 0) & pl.col("usd_before").is_not_null()
+    priced = coin.is_not_null() & (pl.col("coin_before") > 0) & from_usd
     sums = sum_of_known(
         rows,
         {
-            "open_interest_change_usd": "open_interest_change_usd",
-            "open_interest_change_coin": "open_interest_change_coin",
+            "open_interest_change_usd": usd.filter(from_usd),
+            "open_interest_change_coin": coin.filter(from_coin),
             "coin_before": pl.col("coin_before").filter(coin.is_not_null()),
             "usd_before": pl.col("usd_before").filter(priced),
             "usd_at_old_prices": (pl.col("usd_before") * coin / pl.col("coin_before")).filter(

@@ -37,7 +37,6 @@ def reserves(inputs: MarketInputs, first: date, last: date) -> pl.DataFrame:
         inputs.reserves.filter(
             pl.col("date").is_between(first, last),
             pl.col("reference_venue").is_null(),
-            pl.col("reserve_coin") > 0,
         )
         .sort(*ASSET_DAY, "provider", "series")
         .group_by(*ASSET_DAY, maintain_order=True)

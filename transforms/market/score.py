@@ -25,6 +25,13 @@ CROWDED_RANKS = (0.2, 0.8)
 HIGH, BUILDING = 60, 35
 TOP_DECILE = 0.9
 
+NORMAL_MOVE = 2
+"""Times the median of the absolute daily changes: half of all days exceed the median itself."""
+
+LEAST_WEIGHT = 75
+"""What the known parts are measured against at least, so that funding beside nothing but open
+interest cannot make the score high by itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -65,7 +72,7 @@ def crowded_side() -> pl.Expr:
 
 def deleveraged() -> pl.Expr:
     """Needs `liquidations_percentile_90d` and the lists of `history.known_values`."""
-    fell = pl.col("open_interest_change_pct") < -median("moves")
+    fell = pl.col("open_interest_change_pct") < -NORMAL_MOVE * median("moves")
     in_top_decile = pl.col("liquidations_percentile_90d") >= TOP_DECILE
     # Not `fell & in_top_decile`: false beside unknown would be false.
     return pl.when(fell.is_not_null() & in_top_decile.is_not_null()).then(fell & in_top_decile)
@@ -114,8 +121,9 @@ def _part(part: Part, place: pl.Expr, excess: pl.Expr) -> pl.Expr:
 
 
 def overheated_score() -> pl.Expr:
-    """The weighted mean of the parts that are known, from 0 to 100; NULL without funding or open
-    interest, which no other part can stand for."""
+    """The weighted mean of the parts that are known, from 0 to 100, counting what is missing of
+    `LEAST_WEIGHT` as calm; NULL without funding or open interest, which no other part can stand
+    for."""
     known = [
         (pl.col(part.name).fill_null(0.0) * part.weight, pl.col(part.name).is_not_null(), part)
         for part in PARTS
@@ -123,7 +131,7 @@ def overheated_score() -> pl.Expr:
     total = pl.sum_horizontal(value for value, _, _ in known)
     weights = pl.sum_horizontal(there.cast(pl.Int64) * part.weight for _, there, part in known)
     basis = pl.col(FUNDING.name).is_not_null() & pl.col(OPEN_INTEREST.name).is_not_null()
-    return pl.when(basis).then(100 * total / weights)
+    return pl.when(basis).then(100 * total / pl.max_horizontal(weights, pl.lit(LEAST_WEIGHT)))
 
 
 def squeeze_risk() -> pl.Expr:

@@ -318,8 +318,8 @@ class SignalsDaily(dy.Schema):
         "How far positions are stretched, from 0 (usual) to 100",
         "0 to 100",
         null="funding or open interest has no history",
-        formula="100 × mean of the known parts, weighted funding 40, open interest 20, leverage "
-        "15, liquidations 15, long/short 10",
+        formula="100 × Σ weight · part / max(75, Σ weight) over the known parts; weights: funding "
+        "40, open interest 20, leverage 15, liquidations 15, long/short 10",
         min=0,
     )
     squeeze_risk = choice(
@@ -328,8 +328,8 @@ class SignalsDaily(dy.Schema):
         null="funding or open interest has no history",
     )
     deleveraged = flag(
-        "Open interest in coin fell by more than its normal daily move while liquidations were in "
-        "their top decile",
+        "Open interest in coin fell by more than its normal daily move (twice the median of the "
+        "absolute changes of the 90 days before) while liquidations were in their top decile",
         null="the change, its normal move, or the liquidations' rank is not known",
     )
 
