@@ -28,6 +28,10 @@ def check(settings: Settings, console: Console) -> Exit:
         console.print(f"{name:<24} {address}  {verdict}", markup=False, highlight=False)
 
     say("lake", settings.lake, _writable(run))
+    if settings.corrections is not None:
+        expired = sum(not entry.is_live(run.started_at.date()) for entry in run.corrections)
+        said = f"{len(run.corrections)} entries" + (f" ({expired} expired)" if expired else "")
+        say("corrections", f"{settings.corrections}: {said}", None)
     with HttpClient() as http:
         for source in settings.sources:
             signed = source.archive_s3.options(anonymous=not source.archive_signed)

@@ -6,24 +6,27 @@ import io
 
 import polars as pl
 
+from flows.corrections import corrections_table
 from flows.instruments import venue_instruments
 from flows.run import Run
 from flows.storage import raw_shelf
 from flows.storage.partitions import Layer
 from transforms.regimes import regime_table
 from transforms.schemas.evidence import Instruments, LiquidationRegimes, RawFiles, SourceConflicts
-from transforms.schemas.normalised import Accounting, Conflicts
+from transforms.schemas.normalised import Accounting, Conflicts, CorrectedRows
 from transforms.schemas.published import column_dictionary, primary_key
 
 
 def evidence_tables(run: Run) -> dict[str, pl.DataFrame]:
     """Every table of a build that is not made of daily partitions, but for what the gate adds."""
     venues = run.venues.values()
+    corrected = _read_layer(run, "corrections", CorrectedRows.create_empty())
     return {
         "instruments": _stacked([venue_instruments(run, v) for v in venues], Instruments),
         "liquidation_regimes": _stacked([regime_table(v) for v in venues], LiquidationRegimes),
         "source_conflicts": _source_conflicts(run),
-        "raw_files": _raw_files(run),
+        "corrections": corrections_table(run.corrections, corrected, run.started_at.date()),
+        "raw_files": _raw_files(run, corrected),
         "column_dictionary": column_dictionary(),
     }
 
@@ -43,7 +46,7 @@ def _read_layer(run: Run, name: str, empty: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _raw_files(run: Run) -> pl.DataFrame:
+def _raw_files(run: Run, corrected: pl.DataFrame) -> pl.DataFrame:
     datasets = pl.DataFrame(
         [
             (venue.name, feed.name, dataset, feed.carrier)
@@ -67,10 +70,17 @@ def _raw_files(run: Run) -> pl.DataFrame:
         )
         .rename({"raw_key": "key"})
     )
+    dropped = corrected.group_by("dataset", pl.col("raw_key").alias("key")).agg(
+        pl.col("rows_dropped").sum()
+    )
     rows = (
         raw_shelf.history(run.ledger)
         .join(datasets, on=["venue", "feed"])
         .join(counts, on=["dataset", "key"], how="left")
+        .join(dropped, on=["dataset", "key"], how="left")
+        .with_columns(
+            pl.when(pl.col("rows_read").is_not_null()).then(pl.col("rows_dropped").fill_null(0))
+        )
     )
     notes = run.ledger.latest("notes", by=("raw_key", "name"))
     if notes is None:

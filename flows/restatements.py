@@ -1,8 +1,9 @@
 """Why a published value changed: which raw files are new behind it, or what else is.
 
 A value hangs on the input days its table's windows look at. Of these, the ones that differ from
-what the last build was made of (`made_of`) point to the raw files that build did not know. Where
-no file explains a change the code does, or what is known of the instrument.
+what the last build was made of (`made_of`) point to the raw files that build did not know, and to
+corrections that touch these days now or did so then. Where neither explains a change the code does,
+or what is known of the instrument.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from transforms.daily.catalogue import DAILY, REFERENCES
 from transforms.daily.coverage import COVERAGE_LOOKBACK_DAYS
 from transforms.pricing import PRICED, PRICING
 from transforms.schemas.evidence import Restatements
+from transforms.schemas.normalised import CorrectedRows
 
 SHOWN_KEYS = 3
 MARKET_REACH = timedelta(days=366)
@@ -47,6 +49,14 @@ _FILE: dict[str, type[pl.DataType] | pl.DataType] = {
     "key": pl.String,
 }
 
+_CORRECTIONS: dict[str, type[pl.DataType] | pl.DataType] = {
+    "dataset": pl.String,
+    "venue": pl.String,
+    "correction": pl.String,
+    "first_date": pl.Date,
+    "last_date": pl.Date,
+}
+
 _ROW = ["table_name", "venue", "date", "symbol"]
 
 DAY = timedelta(days=1)
@@ -57,8 +67,8 @@ class Evidence:
     """What differs between the last build's inputs and this one's.
 
     read: raw files (dataset, venue, date, symbol, key) behind an input day that changed, which
-        the last build did not know, or not for this day. symbol: what the file is about; NULL:
-        many instruments.
+        the last build did not know, or not for this day; and what corrections do otherwise on such
+        a day, named in `key`. symbol: what the file is about; NULL: many instruments.
     claimed: likewise files that are new and about such a day, though no row of it came from them.
     symbols: instruments by name (venue, symbol); a file about anything else is about many.
     facts: instruments (venue, symbol) of which something else is known now.
@@ -75,12 +85,12 @@ class Evidence:
 
 
 def made_of(run: Run) -> pl.DataFrame:
-    """The normalised rows and files of every day, as the lake has them now."""
+    """The normalised rows, files and corrections of every day, as the lake has them now."""
     layers = [
         Layer(run.store, run.ledger, name)
         .current()
         .select(pl.lit(name).alias("layer"), "name", "venue", "date", "sha256")
-        for name in ("normalised", "accounting")
+        for name in ("normalised", "accounting", "corrections")
     ]
     return pl.concat(layers).sort("layer", "name", "venue", "date")
 
@@ -99,6 +109,7 @@ def gather(
         ).pl()
         codes = connection.sql("SELECT run_id, code_version FROM runs").fetchall()
         instruments_before = connection.sql("SELECT * FROM instruments").pl()
+        corrections_before = _corrections_of(connection)
     partition = ["name", "venue", "date"]
     now = made_of(run)
     differing = now if before is None else now.join(before, on=list(MADE_OF_SCHEMA), how="anti")
@@ -120,7 +131,7 @@ def gather(
     held = instruments.select(both).with_columns(pl.col(pl.Datetime).dt.replace_time_zone(None))
     was = instruments_before.select(both)
     return Evidence(
-        read=read.select(_FILE.keys()),
+        read=pl.concat([read.select(_FILE.keys()), _corrected(run, differing, corrections_before)]),
         claimed=_claimed(run, known).join(changed, on=["dataset", "venue", "date"], how="semi"),
         symbols=instruments.select("venue", "symbol").unique(),
         facts=pl.concat(
@@ -148,6 +159,58 @@ def _accounted(run: Run, changed: pl.DataFrame) -> pl.DataFrame:
         for key in due["key"]
     ]
     return pl.concat([pl.DataFrame(schema=_FILE), *frames])
+
+
+def _corrections_of(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """Which corrections show in a build, on days between which."""
+    known = connection.sql(
+        "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'main' AND table_name = 'corrections'"
+    )
+    if known.fetchone() is None:  # a build from before there were any
+        return pl.DataFrame(schema=_CORRECTIONS)
+    return connection.sql(
+        "SELECT dataset, venue, id AS correction, first_date, last_date FROM corrections "
+        "WHERE first_date IS NOT NULL"
+    ).pl()
+
+
+def _corrected(run: Run, differing: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
+    """Corrections that do something else than before on a day, as if they were files (`_FILE`)."""
+    partition = ["dataset", "venue", "date"]
+    days = differing.filter(pl.col("layer") == "corrections").select(
+        pl.col("name").alias("dataset"), "venue", "date"
+    )
+    layer = Layer(run.store, run.ledger, "corrections").current().rename({"name": "dataset"})
+    due = layer.filter(pl.col("rows") > 0).join(days, on=partition, how="semi")
+    empty = CorrectedRows.create_empty().with_columns(pl.lit(None, pl.Date).alias("date"))
+    now = pl.concat(
+        [empty, *(pl.read_parquet(io.BytesIO(run.store.get(key))) for key in due["key"])]
+    )
+    gone = (
+        days.join(before, on=["dataset", "venue"])
+        .filter(pl.col("date").is_between("first_date", "last_date"))
+        .join(now, on=[*partition, "correction"], how="anti")
+    )
+    many = pl.lit(None, pl.String).alias("symbol")
+    found = pl.concat(
+        [
+            now.select(*partition, "symbol", pl.format("correction {}", "correction").alias("key")),
+            gone.select(
+                *partition, many, pl.format("correction {} no more", "correction").alias("key")
+            ),
+        ]
+    )
+    # What is valued at prices follows from them, on the day after too (`transforms.pricing`).
+    prices = found.filter(pl.col("dataset").is_in(PRICING)).with_columns(many)
+    valued = [
+        prices.filter(pl.col("venue") == venue.name).with_columns(
+            pl.lit(name).alias("dataset"), pl.col("date") + after
+        )
+        for venue in run.venues.values()
+        for name in sorted(venue.priced_by_prices)
+        for after in (0 * DAY, DAY)
+    ]
+    return pl.concat([found, *valued]).unique()
 
 
 def _claimed(run: Run, known: pl.DataFrame) -> pl.DataFrame:

@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
+from flows.corrections import Entry, read_corrections
 from flows.settings import ConfigError, Settings, SourceSettings
 from flows.storage.ledger import Ledger
 from flows.storage.object_store import ObjectStore, open_store
@@ -75,6 +76,7 @@ class Run:
     ledger: Ledger
     venues: dict[str, Venue]
     clock: Clock
+    corrections: tuple[Entry, ...] = ()
 
     @classmethod
     def begin(cls, settings: Settings, command: str, clock: Clock = utc_now) -> Run:
@@ -95,6 +97,8 @@ class Run:
                 )
         if not settings.sources:
             raise ConfigError("sources: none configured; perpmill.example.toml shows how")
+        path = settings.corrections
+        corrections = () if path is None else read_corrections(path, known)
         now = clock()
         run_id = new_run_id(now)
         store = open_store(settings.lake, settings.s3.options())
@@ -107,6 +111,7 @@ class Run:
             ledger=Ledger(store, run_id),
             venues={s.venue: known[s.venue] for s in settings.sources},
             clock=clock,
+            corrections=corrections,
         )
 
     def venue_of(self, source: SourceSettings) -> Venue:

@@ -108,6 +108,11 @@ class Settings(BaseSettings):
     late_days: int = Field(
         default=10, ge=0, le=400, description="how far back a nightly looks for late files"
     )
+    keep: int = Field(
+        default=14,
+        ge=2,
+        description="published builds to keep; the older ones' values stay in the newer ones",
+    )
     batch_days: int = Field(
         default=4, ge=1, le=366, description="days normalised at a time; bounds memory"
     )
@@ -119,6 +124,9 @@ class Settings(BaseSettings):
     cache: Path = Field(
         default=Path(".perpmill-cache"),
         description="where builds of an S3 lake are kept for reading",
+    )
+    corrections: Path | None = Field(
+        default=None, description="known errors of raw exports, put right: docs/corrections.md"
     )
 
     @field_validator("lake")
@@ -208,5 +216,6 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
             "lake": anchor(settings.lake),
             "sources": sources,
             "cache": folder / settings.cache,
+            "corrections": None if settings.corrections is None else folder / settings.corrections,
         }
     )

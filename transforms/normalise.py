@@ -1,4 +1,5 @@
-"""Raw exports of one venue to normalised partitions: read, identify, convert, fold, account.
+"""Raw exports of one venue to normalised partitions: read, correct, identify, convert, fold,
+account.
 
 Which UTC day a record belongs to is decided in `transforms.reading`. A window's result depends on
 no other days, with two exceptions: messages about one liquidation order may straddle midnight
@@ -19,17 +20,19 @@ import polars as pl
 from transforms import amounts
 from transforms.carried import one_provider_a_day
 from transforms.contracts import uphold
+from transforms.corrections import Correction, Outcome, correct
 from transforms.fold import ORIGIN, SAME_ORDER_WITHIN, Folded, fold
 from transforms.instruments import Identified, InstrumentBook, canonical, rules
 from transforms.payload import Payload
 from transforms.pricing import KnownPrices
-from transforms.reading import INSTRUMENTS, LostRows, Reading, placed, read
+from transforms.reading import INSTRUMENTS, LostRows, placed, read
 from transforms.schemas.normalised import (
     DATASETS,
     TIME_COLUMN,
     UNLISTED,
     Accounting,
     Conflicts,
+    CorrectedRows,
     Quarantine,
 )
 from transforms.schemas.published import primary_key
@@ -77,6 +80,7 @@ class Partition:
     quarantined: pl.DataFrame
     conflicts: pl.DataFrame
     accounting: pl.DataFrame
+    corrected: pl.DataFrame
 
 
 @dataclass(frozen=True)
@@ -186,11 +190,12 @@ def _account(
 def _partitions(
     venue: Venue,
     dataset: str,
-    reading: Reading,
+    corrected: Outcome,
     window: tuple[date, date],
     answers: pl.DataFrame | None,
     known: KnownPrices | None,
 ) -> list[Partition]:
+    reading = corrected.reading
     time = TIME_COLUMN[dataset]
     within = pl.col("date").is_between(*window)
     reach = SAME_ORDER_WITHIN if dataset == "liquidations" else timedelta(0)
@@ -199,11 +204,12 @@ def _partitions(
 
     rejected = placed(reading.rejected.filter(pl.col("dataset") == dataset), "at", reading.files)
     rejected = rejected.filter(within)
+    dropped = corrected.dropped[dataset].filter(within)
     claimed = _claimed(reading.files, dataset, *window)
     near = placed(reading.rows[dataset], time, reading.files).filter(
         within | (~pl.col("stray") & pl.col(time).is_between(opens, closes))
     )
-    if near.is_empty() and rejected.is_empty() and claimed.is_empty():
+    if all(found.is_empty() for found in (near, rejected, dropped, claimed)):
         return []
     stray = near.filter("stray")
     book = InstrumentBook.of(venue, answers, near["symbol"].drop_nulls().unique())
@@ -217,6 +223,7 @@ def _partitions(
     quarantined = pl.concat(
         [
             _set_aside(rejected, pl.col("reason"), pl.col("raw_text")),
+            _set_aside(dropped, pl.col("reason")),
             _set_aside(
                 stray,
                 pl.when(pl.col(time).is_null())
@@ -233,7 +240,7 @@ def _partitions(
         ]
     ).filter(within)
     kept, duplicates = folded.rows.filter(within), folded.duplicates.filter(within)
-    records = pl.concat([frame.select("date", "raw_key") for frame in (near, rejected)])
+    records = pl.concat([frame.select("date", "raw_key") for frame in (near, rejected, dropped)])
     accounting = _account(
         claimed,
         {
@@ -257,6 +264,7 @@ def _partitions(
         _by_day(quarantined.sort("raw_key", "raw_row", "reason").with_columns(common), Quarantine),
         _by_day(conflicts.filter(within).with_columns(common), Conflicts),
         _by_day(accounting.with_columns(common), Accounting),
+        _by_day(corrected.counts[dataset], CorrectedRows),
     ]
     return [
         Partition(dataset, venue.name, day, *(found(day) for found in split))
@@ -288,6 +296,7 @@ def normalise(
     first: date,
     last: date,
     book_answers: pl.DataFrame | None,
+    corrections: Sequence[Correction] = (),
 ) -> Normalised:
     """The partitions of the UTC days `first` to `last` (inclusive) that these files cover.
 
@@ -296,6 +305,7 @@ def normalise(
     come in any order, and facts stated more than once come out once.
 
     book_answers: `InstrumentAnswers` rows, None where the venue gave none.
+    corrections: known errors of this venue's files, applied in this order before rows are judged.
 
     The datasets of `Venue.priced_by_prices` also need the files that say prices of these days and
     of the day before the first (`transforms.pricing`); what they hold of other days is left alone.
@@ -303,7 +313,8 @@ def normalise(
     Raises BadPayload for a file no feed reads or whose parser cannot read it at all; LostRows
     where records in and rows out do not add up.
     """
-    reading = read(venue, payloads)
+    corrected = correct(read(venue, payloads), corrections)
+    reading = corrected.reading
     known = KnownPrices.of(venue, reading, book_answers) if venue.priced_by_prices else None
     return Normalised(
         [
@@ -312,7 +323,7 @@ def normalise(
             for partition in _partitions(
                 venue,
                 dataset,
-                reading,
+                corrected,
                 (first, last),
                 book_answers,
                 known if dataset in venue.priced_by_prices else None,

@@ -17,12 +17,17 @@ _SERIES = (
 
 
 def _quarantined(name: str, severity: Severity, max_share: float, spared: int) -> Rule:
+    # What a correction dropped is no surprise: somebody looked at it.
     return no_rows(
         name,
         f"""
+        WITH files AS (
+          SELECT * REPLACE (rows_quarantined - coalesce(rows_dropped, 0) AS rows_quarantined)
+          FROM batch
+        )
         SELECT venue, dataset, sum(rows_quarantined)::BIGINT AS quarantined,
           sum(rows_read)::BIGINT AS records, arg_max(key, rows_quarantined) AS worst_key
-        FROM batch
+        FROM files
         WHERE superseded_by IS NULL AND coalesce({_DAY} BETWEEN {{first}} AND {{last}}, true)
         AND {about(severity)}
         GROUP BY venue, dataset
@@ -32,7 +37,7 @@ def _quarantined(name: str, severity: Severity, max_share: float, spared: int) -
         severity=severity,
         reason="a venue changed its format, or a parser lost its footing",
         threshold="at most {spared} records, or {max_share:.0%} of a venue's records of a dataset; "
-        "files of other days than the run's left out",
+        "files of other days than the run's, and what corrections dropped, left out",
         limits={"max_share": max_share, "spared": spared},
         days=True,
     )

@@ -1,9 +1,9 @@
 """Normalise: raw files of the days asked for into typed partitions, all venues alike.
 
-A partition is a function of the raw files that touch its day, of what their symbols stand for and
-of the code. Those three make its fingerprint; a partition whose fingerprint is the same is left
-alone, any other is made anew from all of its raw files, so that the order in which files arrived
-never shows.
+A partition is a function of the raw files that touch its day, of what their symbols stand for, of
+the corrections that concern it and of the code. Those four make its fingerprint; a partition whose
+fingerprint is the same is left alone, any other is made anew from all of its raw files, so that the
+order in which files arrived never shows.
 """
 
 from __future__ import annotations
@@ -15,21 +15,29 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from flows.corrections import live
 from flows.failures import InputUnavailable
 from flows.instruments import instrument_answers
 from flows.reporting import Reporter, log
 from flows.run import Days, Run, stretches, transforms_digest
 from flows.storage import raw_shelf
 from flows.storage.partitions import Layer, PartitionRecord, fingerprint
+from transforms.corrections import Correction
 from transforms.instruments import InstrumentBook
 from transforms.normalise import Normalised, Partition, normalise
 from transforms.payload import BadPayload
 from transforms.pricing import PRICING
-from transforms.schemas.normalised import DATASETS, Accounting, Conflicts, Quarantine
+from transforms.schemas.normalised import (
+    DATASETS,
+    Accounting,
+    Conflicts,
+    CorrectedRows,
+    Quarantine,
+)
 from transforms.venue import Venue
 
 DAY = timedelta(days=1)
-EVIDENCE = ("accounting", "quarantine", "conflicts")
+EVIDENCE = ("accounting", "quarantine", "conflicts", "corrections")
 PARTITIONED = tuple(name for name in DATASETS if name != "instruments")
 
 
@@ -66,8 +74,9 @@ def normalise_days(run: Run, days: Sequence[date], reporter: Reporter) -> list[d
 def _normalise_venue(run: Run, venue: Venue, days: list[date], reporter: Reporter) -> set[date]:
     files = raw_shelf.current(run.ledger, venue.name)
     answers = instrument_answers(run, venue)
+    corrections = live(run.corrections, venue, run.started_at.date())
     touches = _touches(files, venue, days)
-    wanted = _fingerprints(touches, venue, answers)
+    wanted = _fingerprints(touches, venue, answers, corrections)
     layer = Layer(run.store, run.ledger, "normalised")
     held = {
         (name, day): mark
@@ -80,7 +89,7 @@ def _normalise_venue(run: Run, venue: Venue, days: list[date], reporter: Reporte
     stale_days = sorted({day for _, day in stale})
     with reporter.steps(f"normalise {venue.name}", len(stale_days)) as advance:
         for batch in stretches(stale_days, run.settings.batch_days):
-            _normalise_batch(run, venue, files, answers, touches, stale, batch)
+            _normalise_batch(run, venue, files, answers, corrections, touches, stale, batch)
             for _ in batch.each():
                 advance()
     log.info("normalised", venue=venue.name, partitions=len(stale), days=len(stale_days))
@@ -129,7 +138,7 @@ def _prices(near: pl.DataFrame, own: pl.DataFrame, venue: Venue) -> pl.DataFrame
 
 
 def _fingerprints(
-    touches: _Touch, venue: Venue, answers: pl.DataFrame
+    touches: _Touch, venue: Venue, answers: pl.DataFrame, corrections: Sequence[Correction]
 ) -> dict[tuple[str, date], str]:
     both = pl.concat(
         [touches.own, touches.prices.with_columns(key=pl.format("prices of {}", "key"))]
@@ -149,7 +158,11 @@ def _fingerprints(
         .agg((pl.col("key") + "=" + pl.col("identity")).str.join("\n").alias("parts"))
     )
     return {
-        (dataset, day): fingerprint(transforms_digest(), parts)
+        (dataset, day): fingerprint(
+            transforms_digest(),
+            parts,
+            *(each.essence for each in corrections if each.concerns(venue, dataset, day)),
+        )
         for dataset, day, parts in grouped.iter_rows()
     }
 
@@ -190,6 +203,7 @@ def _normalise_batch(
     venue: Venue,
     files: pl.DataFrame,
     answers: pl.DataFrame,
+    corrections: Sequence[Correction],
     touches: _Touch,
     stale: dict[tuple[str, date], str],
     batch: Days,
@@ -203,7 +217,7 @@ def _normalise_batch(
     with ThreadPoolExecutor(run.settings.fetch_concurrency) as pool:
         payloads = list(pool.map(lambda row: raw_shelf.load(run.store, row), rows))
     try:
-        result = normalise(venue, payloads, batch.first, batch.last, answers)
+        result = normalise(venue, payloads, batch.first, batch.last, answers, corrections)
     except BadPayload as error:
         raise InputUnavailable(
             f"{error}\nThe file lies in the lake as it came; nothing was published."
@@ -233,6 +247,7 @@ def _write(
             ("accounting", partition.accounting.with_columns(pl.lit(day).alias("date"))),
             ("quarantine", partition.quarantined),
             ("conflicts", partition.conflicts.with_columns(pl.lit(day).alias("date"))),
+            ("corrections", partition.corrected.with_columns(pl.lit(day).alias("date"))),
         ):
             # An empty one is written only where it has to replace one that is not.
             if frame.height or (dataset, venue.name, day) in held[name]:
@@ -263,4 +278,5 @@ def _untouched(dataset: str, venue_name: str, day: date) -> Partition:
         quarantined=Quarantine.create_empty(),
         conflicts=Conflicts.create_empty(),
         accounting=Accounting.create_empty(),
+        corrected=CorrectedRows.create_empty(),
     )

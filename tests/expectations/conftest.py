@@ -435,6 +435,22 @@ def _history() -> dict[str, list[dict[str, Any]]]:
                 "other_raw_key": "raw/b",
             }
         ],
+        "corrections": [
+            {
+                "id": "btc-rate",
+                "venue": "binance",
+                "dataset": "funding_rates",
+                "action": "set funding_rate = 0.0001",
+                "reason": "a rate of 5, which was never charged",
+                "source": "https://venue.example/notice",
+                "expires": date(2027, 1, 1),
+                "rows_changed": 1,
+                "rows_dropped": 0,
+                "first_date": BEFORE,
+                "last_date": BEFORE,
+                "status": "applied",
+            }
+        ],
         "runs": [
             {
                 "run_id": "r1",

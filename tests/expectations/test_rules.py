@@ -356,6 +356,18 @@ BREAKS: dict[tuple[str, str], tuple[str, int]] = {
         "UPDATE raw_files SET sha256 = upper(sha256) WHERE dataset = 'prices'",
         3,
     ),
+    ("corrections", "all_used"): ("UPDATE corrections SET status = 'unused'", 1),
+    ("corrections", "none_expired"): ("UPDATE corrections SET status = 'expired'", 1),
+    ("corrections", "none_outlives_its_entry"): (
+        "UPDATE corrections SET status = 'removed', reason = NULL, source = NULL, expires = NULL",
+        1,
+    ),
+    # Applied to nothing, and on days of which it touches no row.
+    ("corrections", "counts_fit_status"): (
+        "INSERT INTO corrections SELECT * REPLACE ('b' AS id, 0 AS rows_changed) FROM corrections; "
+        "UPDATE corrections SET first_date = NULL, last_date = NULL WHERE id <> 'b'",
+        2,
+    ),
     ("runs", "this_run_is_new"): ("UPDATE runs SET run_id = 'r2'", 1),
     ("runs", "none_was_blocked"): ("UPDATE runs SET verdict = 'blocked'", 1),
     ("runs", "times_in_order"): ("UPDATE runs SET last_date = '2026-02-28'", 1),

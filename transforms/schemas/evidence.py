@@ -49,6 +49,13 @@ class RestatementKind(StrEnum):
     VANISHED = "vanished"
 
 
+class CorrectionStatus(StrEnum):
+    APPLIED = "applied"
+    UNUSED = "unused"
+    EXPIRED = "expired"
+    REMOVED = "removed"
+
+
 class Instruments(dy.Schema):
     """Every instrument the tables mention. A reused ticker is a new instrument."""
 
@@ -137,6 +144,9 @@ class RawFiles(dy.Schema):
     rows_kept = count("Rows that came out of it", null="not read yet")
     rows_duplicate = count("Rows folded into an equal or better one", null="not read yet")
     rows_quarantined = count("Records set aside", null="not read yet")
+    rows_dropped = count(
+        "Of the records set aside, those that a correction dropped", null="not read yet"
+    )
     label_convention = text(
         "Which midnight the labels of a day's series hold: from_midnight (00:00…23:55), "
         "to_midnight (00:05…24:00), both_midnights (one is a stray row) or no_midnight",
@@ -158,6 +168,30 @@ class SourceConflicts(dy.Schema):
     other_value = text("Value that was not", key=True)
     kept_raw_key = text("Raw file of the kept value")
     other_raw_key = text("Raw file of the other value", key=True)
+
+
+class Corrections(dy.Schema):
+    """Known errors of raw files that are put right, entry by entry, and what came of it.
+
+    Raw files stay as they are; rows that were dropped lie in the quarantine.
+    """
+
+    id = text("Entry of the corrections file", key=True)
+    venue = text("Exchange or aggregator", key=True)
+    dataset = text("Normalised dataset", key=True)
+    action = text("What is done: drop, set column = value, multiply column × factor")
+    reason = text("What is wrong, and how that is known", null="no longer in the file")
+    source = text("Address or ticket that shows it", null="no longer in the file")
+    expires = day("Last UTC day of a run that applies it", null="no longer in the file")
+    rows_changed = count("Rows of which a value was changed, as the days were last made")
+    rows_dropped = count("Rows that were set aside, as the days were last made")
+    first_date = day("First UTC day it touches", null="it touches no row")
+    last_date = day("Last UTC day it touches", null="it touches no row")
+    status = choice(
+        CorrectionStatus,
+        "applied; unused: no row is as it says; expired: days made anew are without it; removed "
+        "from the file: days made before still show it",
+    )
 
 
 class ExpectationResults(dy.Schema):
@@ -205,8 +239,8 @@ class Restatements(dy.Schema):
         formula="new_value − old_value",
     )
     cause = text(
-        "Why: the raw files that were new (three by key, and how many more), new code, new facts "
-        "about the instrument",
+        "Why: the raw files that were new and the corrections that were made or taken back (three "
+        "by key, and how many more), new code, new facts about the instrument",
         volatile=True,
     )
 
@@ -228,6 +262,7 @@ EVIDENCE_TABLES: dict[str, type[dy.Schema]] = {
     "coverage_daily": CoverageDaily,
     "liquidation_regimes": LiquidationRegimes,
     "source_conflicts": SourceConflicts,
+    "corrections": Corrections,
     "runs": Runs,
     "raw_files": RawFiles,
     "expectation_results": ExpectationResults,

@@ -232,6 +232,19 @@ class Accounting(dy.Schema):
     rows_quarantined = count("Records set aside")
 
 
+class CorrectedRows(dy.Schema):
+    """Records that a correction changed or dropped, per partition, instrument and raw file."""
+
+    dataset = text("Dataset")
+    venue = text("Exchange")
+    correction = text("Which entry of the corrections file")
+    action = text("What it did")
+    symbol = text("Instrument")
+    raw_key = text("Object key of the raw file")
+    rows_changed = count("Records of which a value was changed")
+    rows_dropped = count("Records that were set aside")
+
+
 DATASETS: dict[str, type[dy.Schema]] = {
     "funding_rates": FundingRates,
     "open_interest": OpenInterest,
