@@ -17,6 +17,7 @@ from rich.console import Console
 from expectations.gate import warm_up
 from flows import reporting
 from flows.orchestration import quiet_prefect
+from flows.queries import named, read
 from flows.query import run_query
 from flows.settings import load
 from simulator.plan import Plan
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from flows.mill import Milled
 
 FIRST, LAST = date(2021, 1, 1), date(2021, 1, 17)
-FIRST_NIGHT = date(2021, 1, 8)
+FIRST_NIGHT = date(2021, 1, 14)
 
 _CONFIG = """\
 # Written by `make demo`. Addresses start at this file's folder.
@@ -40,33 +41,42 @@ dumps   = "file:exchange/dumps/binance"
 # The archive has funding by the month only; the days of this month come from the API.
 # To answer there again: perpmill simulate OUT --serve --port {port}
 api     = "{api}"
+
+[[sources]]
+venue = "bybit"
+dumps = "file:exchange/dumps/bybit"
+
+# An aggregator: for comparison, and for what exchanges hold on chain.
+[[sources]]
+venue = "cryptoquant"
+dumps = "file:exchange/dumps/cryptoquant"
 """
 
 _QUESTIONS = {
-    "The five days with the most liquidations, in millions of US dollars": """
-        SELECT date, round(sum(total_usd) / 1e6, 1) AS total,
-               round(sum(long_usd) / 1e6, 1) AS longs,
-               round(sum(short_usd) / 1e6, 1) AS shorts,
-               round(sum(long_usd) / sum(total_usd), 2) AS long_share,
-               string_agg(DISTINCT completeness) AS completeness
-        FROM liquidations_daily GROUP BY date ORDER BY sum(total_usd) DESC LIMIT 5""",
-    "BTCUSDT: funding per 8 hours against its typical value, open interest, price": """
-        SELECT f.date, round(f.funding_rate_8h, 6) AS funding_8h,
-               round(f.funding_rate_8h / median(f.funding_rate_8h) OVER (), 1) AS times_typical,
-               round(o.open_interest_coin_close) AS oi_btc,
-               round(o.open_interest_change_pct, 3) AS oi_change,
-               round(p.price_close, 2) AS price_close
-        FROM funding_daily f
-        LEFT JOIN open_interest_daily o USING (date, venue, symbol)
-        LEFT JOIN prices_daily p USING (date, venue, symbol)
-        WHERE f.symbol = 'BTCUSDT' ORDER BY f.date""",
+    "The five days with the most liquidations of all venues and assets": """
+        SELECT date, round(liquidations_total_usd / 1e6, 1) AS total_musd,
+               round(liquidations_max_24h_usd / 1e6, 1) AS max_24h_musd,
+               round(liquidations_long_usd / liquidations_total_usd, 2) AS long_share,
+               round(liquidations_to_open_interest, 3) AS of_open_interest,
+               liquidations_completeness AS completeness
+        FROM market_total_daily ORDER BY liquidations_total_usd DESC LIMIT 5""",
+    "Bitcoin at all venues: funding, open interest, price, and what it amounts to": """
+        SELECT m.date, round(m.funding_rate_8h_oi_weighted, 6) AS funding_8h,
+               round(m.open_interest_coin) AS oi_btc,
+               round(m.open_interest_change_pct, 3) AS oi_change,
+               round(m.price_close) AS price, s.crowded_side,
+               round(s.overheated_score) AS score, s.squeeze_risk, s.deleveraged
+        FROM market_daily m JOIN signals_daily s USING (date, base_asset)
+        WHERE m.base_asset = 'BTC' AND m.date >= '2021-01-08' ORDER BY m.date""",
     "What the gate said, night by night": """
         SELECT r.last_date AS night, r.verdict, count(*) AS expectations,
                count(*) FILTER (NOT success) AS failed,
                string_agg(e.table_name || '.' || e.expectation, ', ') FILTER (NOT success) AS which
         FROM runs r JOIN expectation_results e USING (run_id)
         GROUP BY r.run_id, r.last_date, r.verdict ORDER BY r.run_id""",
+    "The article of 17 January 2021, claim by claim (perpmill sql @article_2021_01_17)": None,
 }
+"""None: the article's own query."""
 
 _NEXT = """\
 [bold]Try next[/bold]
@@ -75,8 +85,8 @@ _NEXT = """\
   .venv/bin/perpmill sql -c {config} "SHOW TABLES"
   .venv/bin/perpmill sql -c {config} "SELECT column_name, unit, meaning
       FROM column_dictionary WHERE table_name = 'funding_daily'"
-  .venv/bin/perpmill sql -c {config} "SELECT symbol, sum(funding_rate_sum) AS paid
-      FROM funding_daily WHERE date >= '2021-01-11' GROUP BY symbol ORDER BY paid DESC"
+  .venv/bin/perpmill queries
+  .venv/bin/perpmill sql -c {config} @squeeze_table
   .venv/bin/perpmill sql -c {config} "SELECT key, rows_read, rows_kept, rows_duplicate
       FROM raw_files WHERE key LIKE '%/BTCUSDT-metrics-2021-01-1%'"
   duckdb -readonly {folder}/lake/published/perpmill.duckdb
@@ -96,8 +106,8 @@ def main(folder: Path) -> None:
     # The gate's library takes seconds to import: it may do so while the simulator works.
     threading.Thread(target=warm_up, daemon=True).start()
 
-    console.rule("[bold]Simulate[/bold] January 2021 as Binance would have published it")
-    plan = Plan(FIRST, LAST, scenario="long-squeeze")
+    console.rule("[bold]Simulate[/bold] January 2021 as two exchanges would have published it")
+    plan = Plan(FIRST, LAST, scenario="long-squeeze", venues=("binance", "bybit", "cryptoquant"))
     summary = simulate(plan, folder / "exchange")
     console.print(f"{summary.files} files, {summary.bytes / 1e6:.1f} MB; oddities of real files:")
     for name, count in sorted(summary.quirk_counts().items()):
@@ -106,7 +116,7 @@ def main(folder: Path) -> None:
     with serve(folder / "exchange") as server:
         config = folder / "perpmill.toml"
         port = server.url.rsplit(":", 1)[-1].rstrip("/")
-        config.write_text(_CONFIG.format(api=server.url, port=port), encoding="utf-8")
+        config.write_text(_CONFIG.format(api=f"{server.url}/binance", port=port), encoding="utf-8")
         console.rule("[bold]Mill[/bold] each night: ingest, normalise, aggregate, audit, publish")
         from flows.backfill import backfill  # noqa: PLC0415 - Prefect, once it is quiet
         from flows.nightly import nightly  # noqa: PLC0415 - likewise
@@ -130,7 +140,8 @@ def main(folder: Path) -> None:
     settings = load(config)
     for title, question in _QUESTIONS.items():
         console.print(f"\n[bold]{title}[/bold]")
-        run_query(settings, question, "table", None, console)
+        query = named("article_2021_01_17") if question is None else read("demo", question)
+        run_query(settings, query, [], "table", None, console, console)
     console.print()
     console.print(_NEXT.format(config=config, folder=folder), highlight=False, soft_wrap=True)
     console.print(f"done in {time.monotonic() - began:.0f} s", style="dim")

@@ -23,7 +23,7 @@ _WEIGHT = " + ".join(
     f"CASE WHEN score_{name} IS NULL THEN 0 ELSE {w} END" for name, w in _WEIGHTS.items()
 )
 _BASIS = "score_funding IS NOT NULL AND score_open_interest IS NOT NULL"
-_SCORE = f"(CASE WHEN {_BASIS} THEN 100.0 * ({_WEIGHTED}) / ({_WEIGHT}) END)"
+_SCORE = f"(CASE WHEN {_BASIS} THEN 100.0 * ({_WEIGHTED}) / greatest(75, {_WEIGHT}) END)"
 
 _TODAY = "SELECT b.*, m.funding_rate_8h_oi_weighted AS rate, m.open_interest_change_pct AS change"
 
@@ -105,8 +105,8 @@ RULES = (
         """,
         severity=Severity.CRITICAL,
         reason="readers take the score apart, and its parts are published beside it",
-        threshold="100 × mean of the known parts, weighted 40, 20, 15, 15, 10; NULL without "
-        "funding or open interest; ≤ 100",
+        threshold="100 × the known parts, weighted 40, 20, 15, 15, 10, ÷ their weights or 75; NULL "
+        "without funding or open interest; ≤ 100",
         limits={"tolerance": 1e-6},
         days=True,
     ),

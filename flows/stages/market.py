@@ -120,7 +120,9 @@ def market_days(run: Run, days: Sequence[date], reporter: Reporter) -> None:
 def _bring_totals(run: Run, layer: Layer, first: date, last: date) -> None:
     sources = _Sources.of(run)
     there = layer.current().filter(pl.col("name").is_in(list(_TOTALS)))
-    days = _days_of(first, last, sources.partitions, there)
+    # Rows of days nobody asked for may be normalised already: a day is there once it has tables.
+    daily = sources.partitions.filter(pl.col("name") != _EVENTS)
+    days = _days_of(first, last, daily, there)
     marks = sources.marks(days)
     stale = _stale(there, list(_TOTALS), marks)
     for stretch in stretches(stale, run.settings.batch_days):
