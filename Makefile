@@ -65,8 +65,9 @@ fmt: .venv/.dev ## format and fix what can be fixed
 bench: .venv/.run ## time the mill on this machine; prints a table
 	@$(BIN)/python -m benchmarks.mill
 
-docs: .venv/.run ## write the data dictionary from the schemas
+docs: .venv/.run ## write the data dictionary and the cookbook from what they describe
 	@$(BIN)/python -m flows.dictionary docs/data-dictionary.md
+	@$(BIN)/python -m flows.queries docs/cookbook.md
 
 lock: .venv/.uv ## resolve the newest versions that work together
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
