@@ -11,7 +11,8 @@ The connection they run on has:
 
 - `normalised_funding_rates`, `normalised_open_interest`, `normalised_liquidations`,
   `normalised_positioning`, `normalised_prices`, `normalised_reserves`: rows of all venues, from
-  `ROWS_BEFORE` days before the first day to `ROWS_AFTER` after the last;
+  `ROWS_BEFORE` days before the first day to `ROWS_AFTER` after the last, without venue-days that
+  the gate took out;
 - `milled_days (table_name, venue, date)`: venue-days that have been aggregated. Rows of other days
   lie in the lake because windows look at them; they are no part of a market;
 - `dollars_at_par (quote_asset)`: what counts as one US dollar;
@@ -44,6 +45,7 @@ STEPS = (
     "market_coverage",
     "market_daily",
     "market_total_daily",
+    "twelve_digits",
     "score_part",
     "share_above",
     "signal_windows",

@@ -1,7 +1,7 @@
 -- How much of the open interest the venues present stand for.
 --
 -- Missing are venues seen on one of the 30 days before and not today, unless all that they listed
--- of the asset has ended by then. Their part is measured on the last of these days on which all
+-- of the asset had ended by the end of today. Their part is measured on the last of these days on which all
 -- were seen; where there is none, by what each showed last.
 CREATE TABLE market_coverage AS
 WITH venue_days AS (
@@ -25,7 +25,7 @@ WITH venue_days AS (
   FROM before
     LEFT JOIN shown AS today USING (scope, date, venue)
     LEFT JOIN ended ON ended.scope = before.scope AND ended.venue = before.venue
-  WHERE today.venue IS NOT NULL OR NOT coalesce(ended.ended_at <= before.date, false)
+  WHERE today.venue IS NOT NULL OR NOT coalesce(ended.ended_at < before.date + 1, false)
   GROUP BY before.scope, before.date, before.venue
 ), incomplete AS (
   SELECT scope, date, count(*) AS venues FROM expected GROUP BY scope, date

@@ -1,5 +1,5 @@
 -- Open interest at the end of the day, of perpetual and dated contracts, and its change over the
--- contracts that are there on both days.
+-- contracts that are there on both days: a change counts only with what it changed from.
 CREATE TABLE market_open_interest AS
 WITH contracts AS (
   SELECT unnest([base_asset, '*']) AS scope, * FROM open_interest_counted
@@ -13,8 +13,8 @@ SELECT scope, date,
   sum(usd_close) FILTER (margin_type = 'linear') AS open_interest_usd_linear,
   sum(usd_close) FILTER (margin_type = 'inverse') AS open_interest_usd_inverse,
   sum(usd_close) FILTER (margin_type = 'quanto') AS open_interest_usd_quanto,
-  sum(change_usd) AS open_interest_change_usd,
-  sum(change_coin) AS open_interest_change_coin,
+  sum(change_usd) FILTER (usd_before IS NOT NULL) AS open_interest_change_usd,
+  sum(change_coin) FILTER (coin_before IS NOT NULL) AS open_interest_change_coin,
   -- Of one asset in coin. Coins of different assets add up at the prices of the day before.
   CASE
     WHEN scope <> '*' THEN sum(change_coin) FILTER (coin_before IS NOT NULL)

@@ -4,8 +4,8 @@ CREATE TABLE signal_ranks AS
 WITH counted AS (
   SELECT base_asset, date, signal, any_value(value_today) AS today, median(value) AS middle,
     count(*) AS history_days,
-    count(*) FILTER (value < value_today) + count(*) FILTER (value = value_today) / 2
-      AS days_below
+    count(*) FILTER (value < twelve_digits(value_today))
+      + count(*) FILTER (value = twelve_digits(value_today)) / 2 AS days_below
   FROM signal_windows
   GROUP BY base_asset, date, signal
 )

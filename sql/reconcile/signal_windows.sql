@@ -39,19 +39,20 @@ WITH market AS (
   WHERE days.date >= getvariable('first_day')
   GROUP BY days.base_asset, days.date
 ), chained AS (
-  -- The first known day of the window is 1. Multiplied strictly one after the other: whether a
-  -- level is equal to an earlier one hangs on its last digit.
+  -- The first known day of the window is 1.
   SELECT base_asset, date, known_today,
     list_transform(range(1, len(steps) + 1),
       lambda n: list_reduce([1::DOUBLE] || steps[2:n], lambda level, step: level * step)) AS levels
   FROM in_window
 )
-SELECT today.base_asset, today.date, today.signal, today.value AS value_today, past.value
+SELECT today.base_asset, today.date, today.signal, today.value AS value_today,
+  twelve_digits(past.value) AS value
 FROM observed AS today JOIN observed AS past
   ON past.base_asset = today.base_asset AND past.signal = today.signal
   AND past.alike = today.alike AND past.date BETWEEN today.date - 89 AND today.date
 WHERE today.date >= getvariable('first_day') AND past.value IS NOT NULL
 UNION ALL
-SELECT base_asset, date, 'open interest', CASE WHEN known_today THEN levels[-1] END,
-  unnest(levels)
+SELECT base_asset, date, 'open interest',
+  CASE WHEN known_today THEN twelve_digits(levels[-1]) END,
+  twelve_digits(unnest(levels))
 FROM chained;

@@ -8,14 +8,14 @@ WITH market AS (
 ), days AS (
   SELECT * FROM market WHERE date >= getvariable('first_day')
 ), usual_funding AS (
-  SELECT days.base_asset, days.date, median(past.funding) AS typical
+  SELECT days.base_asset, days.date, median(twelve_digits(past.funding)) AS typical
   FROM days JOIN market AS past
     ON past.base_asset = days.base_asset AND past.date BETWEEN days.date - 364 AND days.date
   WHERE days.funding IS NOT NULL
   GROUP BY days.base_asset, days.date
   HAVING count(past.funding) >= 14
 ), usual_change AS (
-  SELECT days.base_asset, days.date, median(abs(past.change)) AS normal_move
+  SELECT days.base_asset, days.date, 2 * median(twelve_digits(abs(past.change))) AS normal_move
   FROM days JOIN market AS past
     ON past.base_asset = days.base_asset AND past.date BETWEEN days.date - 90 AND days.date - 1
   GROUP BY days.base_asset, days.date
@@ -79,7 +79,8 @@ WITH market AS (
     [p FOR p IN all_parts IF p.part IS NOT NULL] AS known_parts,
     CASE WHEN score_funding IS NOT NULL AND score_open_interest IS NOT NULL
       THEN 100 * list_sum([p.weight * p.part FOR p IN known_parts])
-        / list_sum([p.weight FOR p IN known_parts])
+        -- What is missing of three quarters of the weight counts as calm.
+        / greatest(75, list_sum([p.weight FOR p IN known_parts]))
     END AS overheated_score
   FROM parts
 )

@@ -9,9 +9,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import polars as pl
 import pytest
 import structlog
 
+from expectations.gate import UNFIT
+from flows.exclusions import exclude
 from flows.reconcile import reconcile
 from flows.run import Days
 from tests.reconcile.lakes import begin, build, put
@@ -105,8 +108,7 @@ def _lake(dice: Random, days: int) -> dict[str, list[Record]]:
 
 def _interest(dice: Random, contract: Record, day: date) -> list[Record]:
     trace = dice.random() < 0.05
-    # What the file of the day before says of this one.
-    stamps = [datetime(day.year, day.month, day.day, tzinfo=UTC)]
+    stamps = [datetime(day.year, day.month, day.day, dice.choice((0, 15)), tzinfo=UTC)]
     found = []
     for t in stamps if trace else _instants(dice, day, 6):
         coin = dice.choice((None, 0.0, *SIZES, *SIZES))
@@ -176,6 +178,11 @@ def test_both_make_the_same_of_any_rows(seed: int, tmp_path: Path) -> None:
     run = begin(tmp_path / "lake", VENUES)
     for dataset, records in _lake(dice, DAYS).items():
         put(run, dataset, records)
+    taken_out = [
+        (dataset, dice.choice(VENUES), BEGIN + timedelta(days=12), "unfit")
+        for dataset in ("funding_rates", "open_interest", "liquidations")
+    ]
+    assert exclude(run, pl.DataFrame(taken_out, schema=UNFIT, orient="row")) == 3
     # The first days lie in the lake without having been asked for.
     days = Days(BEGIN + timedelta(days=2), BEGIN + timedelta(days=DAYS - 1))
     found = reconcile(run, build(run, days), days)

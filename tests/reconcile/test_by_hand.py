@@ -210,9 +210,8 @@ def test_open_interest(connection: duckdb.DuckDBPyConnection) -> None:
         "open_interest_usd_inverse, open_interest_usd_quanto, open_interest_change_usd, "
         "open_interest_change_coin, open_interest_change_pct"
     )
-    # 2000 + 700; 12 + 5; Binance came from 900 and 9, but the day before has no published row to
-    # say what share that is.
-    assert ask(connection, columns, FIRST) == (2700, 17, 2700, None, None, 1100, 3, None)
+    # 2000 + 700; 12 + 5; Binance came from 900 and 9, but the day before has no published row.
+    assert ask(connection, columns, FIRST) == (2700, 17, 2700, None, None, None, None, None)
     # 3000 + 400 + 100; 15 + 4 + 2; from (12, 2000) and (5, 700) by (+3, +1000) and (−1, −300).
     assert ask(connection, columns, LAST) == (3500, 21, 3400, 100, None, 700, 2, 2 / 17)
     # At the prices of the day before: (2000 · 3/12 − 700 · 1/5) / 2700 = (500 − 140) / 2700.
