@@ -43,12 +43,12 @@ def forget_old_builds(run: Run) -> list[str]:
     What readers saw in the builds that go stays in those that are kept (`…_as_of`); `rollback`
     and `diff` need the builds themselves. Only under the run lock.
     """
-    pointers = Publication(run.store).history()
-    if not pointers:
+    publication = Publication(run.store)
+    pointer = publication.current()
+    if pointer is None:
         return []
-    # As published the last time: going back to a build makes it a recent one.
-    newest_first = list(dict.fromkeys(p.run_id for p in reversed(pointers)))
-    kept = {*newest_first[: run.settings.keep], pointers[-1].run_id, pointers[-1].previous}
+    newest_first = publication.published_runs()
+    kept = {*newest_first[: run.settings.keep], pointer.run_id, pointer.previous}
     oldest_kept = min(run_id for run_id in kept if run_id is not None)
     published = set(newest_first)
     gone = set()

@@ -23,6 +23,8 @@ from flows.storage.local_store import LocalStore
 from flows.storage.object_store import ObjectNotFound, ObjectStore, StoreUnavailable
 from flows.storage.partitions import parquet_bytes
 
+FOLDER = "builds/"
+
 CONTENTS_SCHEMA: dict[str, pl.DataType] = {
     "name": pl.String(),
     "venue": pl.String(),
@@ -80,7 +82,7 @@ class Builds:
 
     @staticmethod
     def key(run_id: str, name: str) -> str:
-        return f"builds/{run_id}/{name}"
+        return f"{FOLDER}{run_id}/{name}"
 
     def workplace(self, run_id: str, name: str) -> Path:
         """Where a file of a build is worked on: in place in a folder, in the cache for a bucket."""
@@ -117,7 +119,7 @@ class Builds:
         """The candidate of a run, or the newest one. Raises NoCandidate."""
         if run_id is None:
             names = [
-                e.key for e in self._store.entries("builds/") if e.key.endswith("/candidate.json")
+                e.key for e in self._store.entries(FOLDER) if e.key.endswith("/candidate.json")
             ]
             if not names:
                 raise NoCandidate(

@@ -100,6 +100,13 @@ class Publication:
         """Every pointer there was, oldest first, going back included."""
         return [self._parsed(info.key) for info in self._store.entries(HISTORY)]
 
+    def published_runs(self) -> list[str]:
+        """Every run there was a pointer to, the one published last first; going back counts."""
+        # By name, as in `_last_published`.
+        names = [info.key.removeprefix(HISTORY) for info in self._store.entries(HISTORY)]
+        runs = (name.partition("-")[2].removesuffix(".json") for name in reversed(names))
+        return list(dict.fromkeys(runs))
+
     def publish(self, run_id: str, build: str, *, sha256: str, size: int, now: datetime) -> Pointer:
         """Point readers at `build`, a key. Publishing what is already published changes nothing.
 
