@@ -98,11 +98,18 @@ CASES = [
     *_btc("never anybody", [], None, funding=[funding(0, "alpha", 0.0001)]),
     *_btc("all delisted", _BETA_GONE, 1.0, *_BETAS_BTC),
     *_btc(
-        "delisted a moment later",
+        "delisted on the day",
+        _BETA_GONE,
+        1.0,
+        _BETAS_BTC[0],
+        listing("beta", "BTCUSDC", valid_to=moment(0, "23:59:59")),
+    ),
+    *_btc(
+        "delisted when the day was over",
         _BETA_GONE,
         0.75,
         _BETAS_BTC[0],
-        listing("beta", "BTCUSDC", valid_to=moment(0, "00:00:01")),
+        listing("beta", "BTCUSDC", valid_to=moment(1)),
     ),
     *_btc("one of two delisted", _BETA_GONE, 0.75, _BETAS_BTC[0], listing("beta", "BTCUSDC")),
     *_btc(

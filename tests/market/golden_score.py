@@ -150,8 +150,8 @@ _SCORES = [
             "score_leverage": None,
             "score_liquidations": None,
             "score_long_short": None,
-            # (15.2 + 9.5) of 60
-            "overheated_score": 2_470 / 60,
+            # (15.2 + 9.5) of 60, measured against 75
+            "overheated_score": 2_470 / 75,
         },
     ),
     signals(
@@ -190,37 +190,43 @@ _SCORES = [
 ]
 
 
-def _squeeze(today: float, usual: float = 0.0001) -> Record:
-    """Funding alone, of 60: 100 × 40 × 0.95 × excess ÷ 3 bp ÷ 60 = 21.11 points for each bp."""
-    return {F: _last(usual, today)} | _STEADY_COINS
+def _squeeze(today: float, usual: float = 0.0001, *, opened: float = 0.0) -> Record:
+    """Funding and open interest alone, against 75: 100 × 40 × 0.95 × excess ÷ 3 bp ÷ 75 = 16.89
+    points for each bp, and 100 × 20 × 0.95 ÷ 75 = 25.33 for half as much again opened."""
+    return {F: _last(usual, today), COIN: [100.0] * 20, CHANGE: _last(0.0, opened)}
 
 
 _SQUEEZES = [
     signals(
         "just high",
-        # 2.85 bp above
-        series(**_squeeze(0.000385)),
-        {"overheated_score": 0.95 * 0.95 / 0.006 * 0.4, "squeeze_risk": "high"},
+        # 2.06 bp above: 60.1
+        series(**_squeeze(0.000306, opened=0.5)),
+        {"overheated_score": (38 * 2.06 / 3 + 19) / 0.75, "squeeze_risk": "high"},
     ),
     signals(
         "not quite high",
-        # 2.83 bp above: 59.7
-        series(**_squeeze(0.000383)),
-        {"overheated_score": 0.95 * 2.83 / 3 / 0.6 * 40, "squeeze_risk": "building"},
+        # 2.05 bp above: 59.96
+        series(**_squeeze(0.000305, opened=0.5)),
+        {"overheated_score": (38 * 2.05 / 3 + 19) / 0.75, "squeeze_risk": "building"},
+    ),
+    signals(
+        "funding alone is never high",
+        series(**_squeeze(0.01)),
+        {"score_funding": 0.95, "overheated_score": 38 / 0.75, "squeeze_risk": "building"},
     ),
     signals(
         "just building",
-        # 1.66 bp above: 35.04
-        series(**_squeeze(0.000266)),
-        {"overheated_score": 0.95 * 1.66 / 3 / 0.6 * 40, "squeeze_risk": "building"},
+        # 2.08 bp above: 35.1
+        series(**_squeeze(0.000308)),
+        {"overheated_score": 38 * 2.08 / 3 / 0.75, "squeeze_risk": "building"},
     ),
     signals(
         "not quite building",
-        # 1.65 bp above: 34.8
-        series(**_squeeze(0.000265)),
+        # 2.07 bp above: 34.96
+        series(**_squeeze(0.000307)),
         {
             "crowded_side": "long",
-            "overheated_score": 0.95 * 1.65 / 3 / 0.6 * 40,
+            "overheated_score": 38 * 2.07 / 3 / 0.75,
             "squeeze_risk": "none",
         },
     ),
@@ -263,9 +269,9 @@ _SQUEEZES = [
     ),
     signals(
         "of shorts",
-        series(**_squeeze(-0.00025)),
+        series(**_squeeze(-0.00025, opened=0.5)),
         # 3.5 bp below: more than 3 count as 3.
-        {"crowded_side": "short", "overheated_score": 0.95 / 0.6 * 40, "squeeze_risk": "high"},
+        {"crowded_side": "short", "overheated_score": 57 / 0.75, "squeeze_risk": "high"},
     ),
     signals(
         "stretched, but nobody is crowded",
@@ -289,7 +295,8 @@ def _fall(
     liquidated: float | None = 500.0,
     before: tuple[float, ...] = (100.0,) * 20,
 ) -> Record:
-    """Open interest that moves by 1 to 3 % a day, in the middle by 2 %; and then today."""
+    """Open interest that moves by 1 to 3 % a day, in the middle by 2 %, so that 4 % are twice the
+    usual; and then today."""
     usual: list[float | None] = [0.01, -0.02, 0.03, -0.01, 0.02, -0.03, 0.02] * 2
     changes = [*(usual if moves is None else moves), today]
     return {
@@ -302,8 +309,8 @@ def _fall(
 
 _FALLS = [
     signals("fell", series(**_fall(-0.05)), {"deleveraged": True}),
-    signals("fell by the usual", series(**_fall(-0.02)), {"deleveraged": False}),
-    signals("fell by more than the usual", series(**_fall(-0.0201)), {"deleveraged": True}),
+    signals("fell by twice the usual", series(**_fall(-0.04)), {"deleveraged": False}),
+    signals("fell by more than twice the usual", series(**_fall(-0.0401)), {"deleveraged": True}),
     signals("rose", series(**_fall(0.05)), {"deleveraged": False}),
     signals(
         # 17 below, 1 equal besides today, of 20: 18 ÷ 20 = 0.9.
@@ -347,13 +354,13 @@ _FALLS = [
         # 45 moves of 2 % in the ninety days before, and one of day −90 of 4 %: the 45th and 46th
         # of 90 are 2 % and 4 %, so the usual is 3 %; without day −90 it would be 2 %.
         "the ninetieth move before",
-        series(**_fall(-0.025, moves=[0.04] * 45 + [0.02] * 45)),
+        series(**_fall(-0.05, moves=[0.04] * 45 + [0.02] * 45)),
         {"deleveraged": False},
     ),
     signals(
         # Day −91 is out: 44 of 4 % and 46 of 2 %, the usual is 2 %.
         "the move before the ninetieth",
-        series(**_fall(-0.025, moves=[0.04] * 45 + [0.02] * 46)),
+        series(**_fall(-0.05, moves=[0.04] * 45 + [0.02] * 46)),
         {"deleveraged": True},
     ),
     signals(
@@ -396,8 +403,8 @@ _FALLS = [
             "score_leverage": None,
             "score_liquidations": None,
             "score_long_short": None,
-            # 40 × 0.95 of 60
-            "overheated_score": 3_800 / 60,
+            # 40 × 0.95 of 60, measured against 75
+            "overheated_score": 3_800 / 75,
             "squeeze_risk": "none",
         },
     ),
