@@ -4,9 +4,9 @@ All times are hours from 00:00 UTC of the break day. `long-squeeze` follows 8–
 liquidations of about a billion dollars on each of two days the week before, funding that climbs
 to 0.07 % per 8 hours against a usual 0.01 %, a run from 35,500 to almost 38,000 over night, then a
 fall below 34,000 in which about half a billion is liquidated within a day, nearly all of it longs,
-although open interest does not fall and as many accounts are long as short. Before the billions of
-the week before open interest had been higher, against what exchanges hold on chain too: exchange
-reserves grow slowly until the break, so that nothing of the rise was bought to be kept.
+although open interest does not fall and as many accounts are long as short. Until the second of
+the billions open interest had been higher, also against what exchanges hold on chain: their
+reserves grow slowly up to the break, as nothing of the rise was bought to be kept.
 `deleveraging` is the same until the fall, in which a third of all positions is closed.
 """
 
@@ -94,7 +94,7 @@ _SQUEEZE = Course(
         (-240, 1.0),
         (-192, 1.13),
         (-168, 1.18),
-        (-150, 0.96),
+        (-144, 1.14),
         (-120, 0.88),
         (-24, 1.0),
         (0, 1.02),
@@ -123,7 +123,7 @@ _SQUEEZE = Course(
         -3: 0.35,
         -2: 0.75,
         -1: 0.45,
-        0: 0.86,
+        0: 0.9,
     },
     roughness=0.15,
 )

@@ -118,7 +118,7 @@ def test_longs_are_squeezed_for_what_they_held(root: Path, name: str) -> None:
     if name == "bitmex":
         assert quanto == {"ETHUSD", "XRPUSD"}
     sides = dict(linear.group_by("side").agg(pl.col("amount_usd").sum()).iter_rows())
-    # The script has 86 % long on the day of the break and 45 % on the day before, a fifth of it.
+    # The script has 90 % long on the day of the break and 45 % on the day before, a quarter of it.
     last = linear.filter(pl.col("liquidated_at").dt.date() == LAST)
     broken = dict(last.group_by("side").agg(pl.col("amount_usd").sum()).iter_rows())
     assert sides["long"] > 2 * sides["short"]

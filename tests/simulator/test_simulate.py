@@ -61,7 +61,7 @@ def test_the_same_plan_gives_the_same_bytes(tmp_path: Path) -> None:
         (
             Plan(date(2021, 1, 16), date(2021, 1, 17), symbols=12, scenario="long-squeeze"),
             308,
-            "f9bdafee06945dadda014c8879c07ff0aab7b9ed574d44fa528c83c5018e43fc",
+            "10d3b1a174ae8dd87e836466856008ac451cd2658235ac82808c844c3e4f4d42",
         ),
         (
             Plan(
