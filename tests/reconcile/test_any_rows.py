@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import duckdb
 import polars as pl
 import pytest
 import structlog
@@ -185,9 +186,20 @@ def test_both_make_the_same_of_any_rows(seed: int, tmp_path: Path) -> None:
     assert exclude(run, pl.DataFrame(taken_out, schema=UNFIT, orient="row")) == 3
     # The first days lie in the lake without having been asked for.
     days = Days(BEGIN + timedelta(days=2), BEGIN + timedelta(days=DAYS - 1))
-    found = reconcile(run, build(run, days), days)
+    path = build(run, days)
+    found = reconcile(run, path, days)
     assert found.differences.rows() == []
     rows = (DAYS - 2) * 2
     assert found.cells["market_daily"] > rows * 30
     assert found.cells["market_total_daily"] > (DAYS - 2) * 25
     assert found.cells["signals_daily"] > rows * 5
+
+    # Of signals too, a number or word changed in the build is seen.
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("UPDATE signals_daily SET overheated_score = overheated_score + 1e-6")
+        connection.execute(
+            "UPDATE signals_daily SET crowded_side = 'long' WHERE base_asset = 'ETH'"
+        )
+    blamed = reconcile(run, path, days).differences
+    assert set(blamed["table_name"]) == {"signals_daily"}
+    assert set(blamed["column_name"]) == {"overheated_score", "crowded_side"}
