@@ -80,7 +80,9 @@ def _instrument(venue: str, symbol: str, facts: Record, dice: Random, given: Giv
         rate = _maybe(dice, dice.uniform(-0.001, 0.001), 0.05)
         if there and facts.get("contract_kind") != "dated":
             given.funding.append(funding(n, venue, rate, symbol, **facts))
-        usd, coin = _maybe(dice, dice.uniform(0, 1e9)), _maybe(dice, dice.uniform(0, 1e4))
+        # Most days move a little, so that a flush stands out.
+        coins = dice.uniform(8e3, 1e4) if dice.random() < 0.85 else dice.uniform(0, 1e3)
+        usd, coin = _maybe(dice, dice.uniform(0, 1e9)), _maybe(dice, coins)
         trace = dice.random() < 0.05
         if there:
             given.open_interest.append(
