@@ -289,7 +289,7 @@ def test_hash_does_not_depend_on(build: Path, tmp_path: Path, statements: str) -
 
 _RAW_FILE = (
     "'binance', 'prices', 'raw/a', NULL, 'https://a', 'ab', 1, 'match', TIMESTAMP '2026-03-01', "
-    "1, 1, 0, 0, NULL, NULL"
+    "1, 1, 0, 0, 0, NULL, NULL"
 )
 
 
