@@ -21,10 +21,10 @@ WITH market AS (
   FROM market
 ), steps AS (
   -- Open interest in coin, chained from daily changes, so that a venue's arrival is no change;
-  -- across a gap from the amounts themselves.
+  -- across a gap, or where nothing of yesterday is left, from the amounts themselves.
   SELECT base_asset, date,
     CASE
-      WHEN open_interest_change_pct IS NOT NULL AND lag(date) OVER in_order = date - 1
+      WHEN open_interest_change_pct > -1 AND lag(date) OVER in_order = date - 1
         THEN 1 + open_interest_change_pct
       ELSE open_interest_coin / lag(open_interest_coin) OVER in_order
     END AS step

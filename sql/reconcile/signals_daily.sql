@@ -30,8 +30,9 @@ WITH market AS (
     l.standing AS l_rank,
     lev.standing AS lev_rank, share_above(lev.today, lev.middle) AS lev_excess,
     lo.standing AS lo_rank, lo.today - lo.middle AS lo_excess,
-    ls.standing AS ls_rank, ln(ls.today / ls.middle) AS ls_excess,
-    days.funding - usual_funding.typical AS beyond,
+    ls.standing AS ls_rank,
+    CASE WHEN ls.today = ls.middle THEN 0 ELSE ln(ls.today / ls.middle) END AS ls_excess,
+    round(days.funding - usual_funding.typical, 15) AS beyond,
     CASE WHEN beyond >= 0 THEN 1 WHEN beyond < 0 THEN -1 END AS side,
     days.change < -usual_change.normal_move AND l.standing >= 0.9 AS both_happened,
     days.change IS NOT NULL AND usual_change.normal_move IS NOT NULL AND l.standing IS NOT NULL

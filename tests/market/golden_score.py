@@ -430,4 +430,37 @@ _FALLS = [
     ),
 ]
 
-CASES: list[Golden] = [*_PARTS, *_SCORES, *_SQUEEZES, *_FALLS]
+_EDGES = [
+    signals(
+        "all that was open closed while another venue arrived",
+        # The index of day −10 is taken from the levels, 50 ÷ 100, and stays there: 0.5 is as usual.
+        series(
+            **(
+                _FUNDING
+                | {COIN: [100.0] * 4 + [50.0] * 16, CHANGE: [0.0] * 4 + [-1.0] + [0.0] * 15}
+            )
+        ),
+        # 0 below, 16 equal, of 20.
+        {"open_interest_percentile_90d": 0.4, "score_open_interest": 0.0},
+    ),
+    signals(
+        "no leverage at all",
+        series(**(_FUNDING | _COINS | {LEVERAGE: [0.0] * 20})),
+        # 15.2 + 9.5 + 0 of 75
+        {"score_leverage": 0.0, "overheated_score": 2_470 / 75},
+    ),
+    signals(
+        "a hair below the typical rate is not below it",
+        # The accounts lean to the longs, who pay as usual but for the last digit.
+        series(**{F: _last(0.0001, math.nextafter(0.0001, 0)), ACCOUNTS: _last(1.0, 1.2)}),
+        {"score_long_short": 0.95 * math.log(1.2) / math.log(1.5)},
+    ),
+    signals(
+        "crowded by just one basis point",
+        # 0.0003 − 0.0002 is a hair less than 0.0001 in binary.
+        series(**{F: _last(0.0002, 0.0003)}),
+        {"crowded_side": "long"},
+    ),
+]
+
+CASES: list[Golden] = [*_PARTS, *_SCORES, *_SQUEEZES, *_FALLS, *_EDGES]

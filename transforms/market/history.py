@@ -91,7 +91,9 @@ def with_ratio(market: pl.DataFrame) -> pl.DataFrame:
     known = market.filter(level > 0).sort(by, "date")
     next_day = pl.col("date").shift(1).over(by) + timedelta(days=1) == pl.col("date")
     ratio = (
-        pl.when(next_day & pl.col("open_interest_change_pct").is_not_null())
+        # All that was there yesterday is gone: what is there today arrived, and is compared as over
+        # a gap.
+        pl.when(next_day & (pl.col("open_interest_change_pct") > -1))
         .then(1 + pl.col("open_interest_change_pct"))
         .otherwise(level / level.shift(1).over(by))
         .fill_null(1.0)

@@ -52,7 +52,8 @@ LONG_SHORT = Part("score_long_short", 10, log(1.5))
 PARTS = (FUNDING, OPEN_INTEREST, LEVERAGE, LIQUIDATIONS, LONG_SHORT)
 
 _RATE = pl.col("funding_rate_8h_oi_weighted")
-_BEYOND = _RATE - pl.col("funding_typical_8h")
+# To a billionth of a basis point: no side must hang on the rounding of a weighted mean.
+_BEYOND = (_RATE - pl.col("funding_typical_8h")).round(15)
 _SHORTS_PAY = _BEYOND < 0
 
 
@@ -86,15 +87,16 @@ def _sided(place: pl.Expr) -> pl.Expr:
 def parts() -> list[pl.Expr]:
     """The parts; needs the columns of `crowded_side` and `deleveraged`."""
     accounts = pl.col("long_short_account_ratio")
-    lean = (accounts / median("accounts")).log()
+    usual = median("accounts")
+    lean = pl.when(accounts == usual).then(0.0).otherwise((accounts / usual).log())
     index = pl.col("interest").list.last()
     share = pl.col("liquidations_to_open_interest")
     measured = {
         FUNDING: (_sided(pl.col("funding_percentile_90d")), _BEYOND.abs()),
-        OPEN_INTEREST: (pl.col("open_interest_percentile_90d"), index / median("interest") - 1),
+        OPEN_INTEREST: (pl.col("open_interest_percentile_90d"), _above(index, "interest")),
         LEVERAGE: (
             rank("leverage", "leverage_ratio"),
-            pl.col("leverage_ratio") / median("leverage") - 1,
+            _above(pl.col("leverage_ratio"), "leverage"),
         ),
         LIQUIDATIONS: (
             rank("liquidated_share", "liquidations_to_open_interest"),
@@ -108,6 +110,12 @@ def parts() -> list[pl.Expr]:
         ),
     }
     return [_part(part, place, excess) for part, (place, excess) in measured.items()]
+
+
+def _above(today: pl.Expr, values: str) -> pl.Expr:
+    """By which share today is above the median; where all is 0, it is not."""
+    middle = median(values)
+    return pl.when(today == middle).then(0.0).otherwise(today / middle - 1)
 
 
 def _part(part: Part, place: pl.Expr, excess: pl.Expr) -> pl.Expr:
