@@ -16,7 +16,8 @@ WITH listings AS (
     arg_max(open_interest_usd, sampled_at) AS usd_close,
     avg(open_interest_usd) AS usd_mean,
     count(*) AS samples,
-    1440 // min(sample_interval_minutes) AS samples_due,
+    CASE WHEN count(*) = count(sample_interval_minutes)
+      THEN 1440 // min(sample_interval_minutes) END AS samples_due,
     max(epoch_us(sampled_at)) % 86400000000 // 3600000000 AS last_hour
   FROM normalised_open_interest
   WHERE open_interest_coin IS NOT NULL OR open_interest_usd IS NOT NULL

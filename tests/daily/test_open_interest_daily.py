@@ -103,7 +103,7 @@ def test_a_close_of_zero_has_no_percentage_after_it():
 
 @pytest.mark.parametrize(
     ("intervals", "expected"),
-    [((5, 240), 288), ((240, 240), 6), ((None, None), None), ((None, 5), 288)],
+    [((5, 240), 288), ((240, 240), 6), ((None, None), None), ((None, 5), None)],
 )
 def test_due_are_the_snapshots_of_the_finest_series(intervals, expected):
     daily = computed(
