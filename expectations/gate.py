@@ -8,7 +8,7 @@ judged counts as a critical failure, never as success. Importing this module is 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -41,11 +41,18 @@ class Audit:
 
     results: ExpectationResults, one row per expectation, passed or not.
     unfit: venue-days whose own data broke a rule that takes them out (`UNFIT`).
+    outcomes: the same with all that Great Expectations had to say, for `expectations.data_docs`.
     """
 
     results: pl.DataFrame
     verdict: Verdict
     unfit: pl.DataFrame
+    outcomes: Sequence[Outcome] = field(default=(), repr=False, compare=False)
+
+    def joined_by(self, results: pl.DataFrame) -> Audit:
+        """With what another judge said of the same build (ExpectationResults)."""
+        both = pl.concat([self.results, results]).sort("table_name", "expectation")
+        return replace(self, results=both, verdict=verdict_of(both))
 
 
 def warm_up() -> None:
@@ -78,7 +85,7 @@ def audit(
     if unchecked := sorted((in_file | PUBLISHED_TABLES.keys()) - checked):
         raise NothingChecked(f"{build}: no expectation ran on {', '.join(unchecked)}")
     results = _results(outcomes, run_id)
-    return Audit(results, verdict_of(results), _unfit(outcomes))
+    return Audit(results, verdict_of(results), _unfit(outcomes), outcomes)
 
 
 def verdict_of(results: pl.DataFrame) -> Verdict:
@@ -128,7 +135,7 @@ def _unfit(outcomes: Sequence[Outcome]) -> pl.DataFrame:
 def _example(outcome: Outcome, day: date, venue: str) -> str:
     """The worst row of a venue-day, if it is among those the outcome shows."""
     shown = (row for row in outcome.worst if (row["date"], row["venue"]) == (day, venue))
-    return next((f" ({_row(row)})" for row in shown), "")
+    return next((f" ({row_text(row)})" for row in shown), "")
 
 
 def _observed(outcome: Outcome) -> str | None:
@@ -146,7 +153,8 @@ def _shown(value: object) -> str:
     return value.isoformat(sep=" ") if isinstance(value, datetime) else str(value)
 
 
-def _row(row: Row) -> str:
+def row_text(row: Row) -> str:
+    """A failing row in one line: where it is, then its other columns by name."""
     place = [_shown(row[name]) for name in ("date", "venue", "symbol") if name in row]
     rest = [
         _shown(value) if name == "finding" else f"{name}={_shown(value)}"
@@ -159,7 +167,7 @@ def _row(row: Row) -> str:
 def _detail(outcome: Outcome) -> str:
     if outcome.error is not None:
         return f"could not be judged: {' '.join(outcome.error.split())}"
-    worst = [_row(row) for row in outcome.worst[:WORST_ROWS]]
+    worst = [row_text(row) for row in outcome.worst[:WORST_ROWS]]
     if outcome.failing is not None and outcome.failing > len(worst):
         worst.append(f"and {outcome.failing - len(worst)} more")
     found = "; ".join(worst) if worst else outcome.other or "it did not hold"

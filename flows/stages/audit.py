@@ -1,5 +1,8 @@
 """Audit: the gate looks at the closed candidate; what it says is kept, whatever it says.
 
+Beside the expectations stands the reconciliation: the market's numbers made once more, in SQL, from
+the normalised rows.
+
 A venue-day unfit by its own data is recorded to be taken out (`flows.exclusions`): made again, the
 tables hold it as missing, and then the gate judges what is left.
 """
@@ -7,10 +10,11 @@ tables hold it as missing, and then the gate judges what is left.
 from __future__ import annotations
 
 from expectations.gate import Audit, audit, summary
+from flows.agreement import agreement
 from flows.exclusions import exclude
 from flows.failures import GateBlocked
 from flows.reporting import log
-from flows.run import Run
+from flows.run import Days, Run
 from flows.storage.builds import Builds, Candidate
 from transforms.schemas.evidence import Verdict
 
@@ -21,11 +25,10 @@ def audit_candidate(run: Run, candidate: Candidate) -> Audit:
     Raises GateBlocked, naming what failed, if a critical one does.
     """
     builds = Builds(run.store, run.settings.cache)
-    verdict = audit(
-        builds.fetch(candidate.run_id, "candidate.duckdb"),
-        run_id=candidate.run_id,
-        first=candidate.first_changed,
-        last=candidate.last_changed,
+    build = builds.fetch(candidate.run_id, "candidate.duckdb")
+    days = Days(candidate.first_changed, candidate.last_changed)
+    verdict = audit(build, run_id=candidate.run_id, first=days.first, last=days.last).joined_by(
+        agreement(run, build, days, candidate.run_id)
     )
     builds.keep_audit(candidate.run_id, verdict.results)
     log.info(

@@ -12,6 +12,8 @@ import polars as pl
 import pytest
 import structlog
 
+from expectations.gate import verdict_of
+from flows.agreement import agreement
 from flows.reconcile import DIFFERENCES, reconcile
 from flows.run import Days, Run
 from flows.settings import Settings
@@ -21,6 +23,8 @@ from tests.flows.driver import build_days
 from tests.reconcile.lakes import build
 from transforms.daily import open_interest_daily
 from transforms.market import funding, liquidations
+from transforms.schemas.evidence import Verdict
+from transforms.schemas.market import MARKET_TABLES
 
 VENUES = ("binance", "bitmex", "bybit", "okx")
 FIRST, LAST = date(2025, 2, 18), date(2025, 2, 20)
@@ -193,3 +197,38 @@ def test_an_error_in_the_transforms_is_seen(
     for stage in ("aggregate", "market"):
         monkeypatch.setattr(f"flows.stages.{stage}.transforms_digest", lambda: "with an error")
     assert columns <= _blamed(copied, build(copied, DAYS))
+
+
+def test_the_gate_is_told(milled: tuple[Settings, Path], tmp_path: Path) -> None:
+    settings, path = milled
+    run = Run.begin(settings, "test")
+    held = agreement(run, path, DAYS, "r1")
+    assert held["table_name"].to_list() == list(MARKET_TABLES)
+    assert held["success"].all()
+    assert held["observed"].str.contains(r"^0 of [1-9]\d* values differ$").all()
+
+    changed = shutil.copy(path, tmp_path / "changed.duckdb")
+    with duckdb.connect(str(changed)) as connection:
+        connection.execute("UPDATE market_daily SET price_close = 1 WHERE base_asset = 'BTC'")
+    told = agreement(run, Path(changed), DAYS, "r1")
+    failed = told.filter(~pl.col("success"))
+    assert failed["table_name"].to_list() == ["market_daily"]
+    assert verdict_of(told) is Verdict.BLOCKED
+    for word in ("2025-02-19", "BTC", "price_close", "published 1.0"):
+        assert word in failed["detail"][0]
+    assert failed["observed"][0].startswith("3 of ")
+
+
+def test_a_reconciliation_that_breaks_down_has_not_held(milled: tuple[Settings, Path]) -> None:
+    settings, path = milled
+    told = agreement(Run.begin(settings, "test"), path.with_name("no.duckdb"), DAYS, "r1")
+    assert not told["success"].any()
+    assert told["detail"].str.contains("could not be judged").all()
+
+
+def test_days_without_a_market_agree_about_nothing(milled: tuple[Settings, Path]) -> None:
+    settings, path = milled
+    before = Days(date(2019, 1, 1), date(2019, 1, 2))
+    told = agreement(Run.begin(settings, "test"), path, before, "r1")
+    assert told["success"].all()
+    assert set(told["observed"]) == {"0 of 0 values differ"}
