@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -86,9 +86,12 @@ class Parsed:
         rows + rejected = rows_read can be checked (`READ_SCHEMA`).
     notes: what a parser learned about a file as a whole (`NOTES_SCHEMA`), such as its
         `label_convention`.
+    text_of: the record at a raw key and number as it stands in the file, as JSON where it is of
+        JSON; None where the parser cannot say. It holds on to the texts of the whole batch.
     """
 
     rows: Mapping[str, pl.DataFrame]
     read: pl.DataFrame
     rejected: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=REJECTED_SCHEMA))
     notes: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=NOTES_SCHEMA))
+    text_of: Callable[[str, int], str] | None = field(default=None, repr=False, compare=False)

@@ -158,6 +158,7 @@ def read(venue: Venue, payloads: Sequence[Payload]) -> Reading:
             )
             for p in batch
         ]
+        del parsed  # it holds the batch's texts, and the next feed's are on their way
     found_rows = {name: pl.concat(frames) for name, frames in rows.items()}
     set_aside = pl.concat(rejected)
     claimed = pl.DataFrame(

@@ -293,6 +293,7 @@ def assemble(
         read=read,
         rejected=pl.concat([part.rejected for part in sifted]),
         notes=pl.DataFrame(schema=NOTES_SCHEMA) if notes is None else notes,
+        text_of=records.text_of,
     )
 
 
