@@ -410,6 +410,45 @@ def queries(
 
 
 @app.command()
+def explain(
+    table: Annotated[str, typer.Argument(metavar="TABLE", help="Such as funding_daily.")],
+    key: Annotated[
+        list[str],
+        typer.Argument(metavar="KEY...", help="Day, then what it is about: 2021-01-16 BTC."),
+    ],
+    column: Annotated[str | None, typer.Option(help="Only this value.")] = None,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="With the records as they stand in the raw files.")
+    ] = False,
+    rows: Annotated[
+        int, typer.Option(min=1, help="How many rows of a list to show from either end.")
+    ] = 4,
+    as_json: AsJson = False,
+    config: Config = None,
+) -> None:
+    """A published number's way back: formula, rows, raw files, hashes, history."""
+    with _told():
+        from flows.explain.question import ExplainError
+        from flows.explain.said import explain as gather
+        from flows.explain.said import plain
+        from flows.explain.terminal import render
+
+        shown = None if not raw else (0 if as_json else rows)
+        try:
+            said = gather(configuration.load(config), table, key, column, raw_rows=shown)
+        except ExplainError as error:
+            _tell(error)
+            raise typer.Exit(Exit.USAGE) from error
+        if as_json:
+            out.print_json(json.dumps(said, default=plain))
+        else:
+            render(said, out, rows)
+        if not said.get("raw_is_sound", True):
+            _tell(RuntimeError("a raw file behind this row is not what was taken in"))
+            raise typer.Exit(Exit.INPUT_UNAVAILABLE)
+
+
+@app.command()
 def simulate(
     folder: Annotated[Path, typer.Argument(metavar="OUT", help="Where to write.")],
     first: Annotated[date | None, _option("First UTC day (default: 2021-01-08).")] = None,
