@@ -34,6 +34,7 @@ class Outcome:
     unfit: datasets, days and venues of the failing rows, where the rule takes these out.
     other: what an expectation that names no rows has to say.
     error: why the rule could not be judged; then it did not hold.
+    evidence: Great Expectations' own result, for its Data Docs; None where it gave none.
     """
 
     table: str
@@ -47,10 +48,11 @@ class Outcome:
     unfit: Sequence[tuple[str, Any, str]] = ()
     other: str | None = None
     error: str | None = None
+    evidence: Any = None
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Without its warnings and log lines: what matters of them is in the results.
 
     Some of its loggers set levels of their own, so their records are stopped on the way up.
@@ -71,7 +73,7 @@ def _quiet() -> Iterator[None]:
 def load() -> Any:
     """Import Great Expectations; call it in a thread while something else waits."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-    with _quiet():
+    with quiet():
         importlib.import_module("great_expectations.expectations")
         return importlib.import_module("great_expectations")
 
@@ -142,11 +144,12 @@ class _Build:
         return results
 
     def unfit(self, table: str, rule: Rule, scope: Scope) -> list[tuple[str, Any, str]]:
-        """Datasets, days and venues of the rows that break the rule."""
+        """Datasets, days of the run and venues of the rows that break the rule."""
         failing = self._failing(table, rule, scope)
         dataset = f"'{SOURCE_DATASET[table]}'" if table in SOURCE_DATASET else "dataset"
         found = self.query(
-            f"SELECT DISTINCT {dataset} AS dataset, date, venue FROM ({failing}) ORDER BY ALL"  # noqa: S608 - a rule of ours
+            f"SELECT DISTINCT {dataset} AS dataset, date, venue FROM ({failing}) "  # noqa: S608 - a rule of ours
+            f"WHERE date BETWEEN '{scope.first}' AND '{scope.last}' ORDER BY ALL"
         )
         return [(dataset, day, venue) for dataset, day, venue in found]
 
@@ -171,11 +174,18 @@ def _outcome(
     if isinstance(result, Exception):
         return Outcome(table, rule, success=False, error=f"{type(result).__name__}: {result}")
     if (message := _message(result.exception_info)) is not None:
-        return Outcome(table, rule, success=False, error=message)
+        return Outcome(table, rule, success=False, error=message, evidence=result)
     details = result.result.get("details") or {}
     if "unexpected_rows" not in details:
         other = None if result.success else str(details or result.result)
-        return Outcome(table, rule, success=bool(result.success), looked_at=looked_at, other=other)
+        return Outcome(
+            table,
+            rule,
+            success=bool(result.success),
+            looked_at=looked_at,
+            other=other,
+            evidence=result,
+        )
     rows: list[Row] = details["unexpected_rows"]
     agreed = {
         column: build.agreed(table, rule, scope, column)
@@ -192,6 +202,7 @@ def _outcome(
         date=agreed.get("date"),
         venue=agreed.get("venue"),
         unfit=build.unfit(table, rule, scope) if rows and rule.excludes else (),
+        evidence=result,
     )
 
 
@@ -220,7 +231,7 @@ def run_suites(
 ) -> tuple[list[Outcome], set[str]]:
     """The outcome of every rule on the build, and the tables the file holds."""
     gx = load()
-    with _quiet():
+    with quiet():
         opened = _Build(gx, build)
         try:
             tables = opened.columns()
