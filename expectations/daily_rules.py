@@ -63,30 +63,33 @@ def fresh(severity: Severity, *, table: str) -> Rule:
     )
 
 
-# An instrument that ended by the last day is gone by right; so is every dated contract sometime.
+# An instrument that ended by the last day is gone by right; so is every dated contract sometime. Of
+# a venue-day taken out coverage tells, and whether the market can do without it.
 _GONE = """
 WITH before AS (
-  SELECT symbol, venue FROM batch WHERE date = {last} - 1 AND contract_kind = 'perpetual'
+  SELECT symbol, venue FROM batch WHERE date = {{last}} - 1 AND contract_kind = 'perpetual'
+  AND venue NOT IN (SELECT venue FROM coverage_daily WHERE date = {{last}}
+    AND dataset = '{dataset}' AND excluded_because IS NOT NULL)
 ), due AS (
   SELECT venue, symbol FROM before WHERE NOT coalesce((
-    SELECT bool_and(i.valid_to IS NOT NULL AND i.valid_to < {last} + 1) FROM instruments AS i
+    SELECT bool_and(i.valid_to IS NOT NULL AND i.valid_to < {{last}} + 1) FROM instruments AS i
     WHERE i.venue = before.venue AND i.symbol = before.symbol), false)
 ), gone AS (
   SELECT venue, symbol FROM due
-  WHERE (venue, symbol) NOT IN (SELECT (venue, symbol) FROM batch WHERE date = {last})
+  WHERE (venue, symbol) NOT IN (SELECT (venue, symbol) FROM batch WHERE date = {{last}})
 )
-SELECT {last} AS date, venue, symbol, (SELECT count(*) FROM gone) AS gone,
+SELECT {{last}} AS date, venue, symbol, (SELECT count(*) FROM gone) AS gone,
   (SELECT count(*) FROM due) AS were_there
 FROM gone
-WHERE (SELECT count(*) FROM gone) > {max_share_gone} * (SELECT count(*) FROM due)
+WHERE (SELECT count(*) FROM gone) > {{max_share_gone}} * (SELECT count(*) FROM due)
 ORDER BY venue, symbol
 """
 
 
-def nobody_gone() -> Rule:
+def nobody_gone(*, table: str) -> Rule:
     return no_rows(
         "nobody_gone",
-        _GONE,
+        _GONE.format(dataset=SOURCE_DATASET[table]),
         severity=Severity.WARNING,
         reason="an instrument went missing without an end being known",
         threshold="no perpetual of the day before is missing on the last day",
@@ -95,10 +98,10 @@ def nobody_gone() -> Rule:
     )
 
 
-def few_gone() -> Rule:
+def few_gone(*, table: str) -> Rule:
     return no_rows(
         "few_gone",
-        _GONE,
+        _GONE.format(dataset=SOURCE_DATASET[table]),
         severity=Severity.CRITICAL,
         reason="a venue or a source fell away: totals would drop as if the market had",
         threshold="at most {max_share_gone:.0%} of the perpetuals of the day before are missing",

@@ -35,7 +35,8 @@ class Rule:
     days: whether it looks only at the run's days (and what they are compared with).
     excludes: whether a venue-day that breaks it is unfit by its own data: then it is taken out of
         the build as missing, and the build is judged without it. Its rows name `date` and `venue`,
-        and `dataset` where the table is not made from one.
+        and `dataset` where the table is not made from one. Rows of other days than the run's take
+        nothing out: that day was published, so that the rule blocks.
     """
 
     name: str

@@ -11,6 +11,7 @@ import dataframely as dy
 import polars as pl
 
 from expectations.rule import Rule, no_rows
+from transforms.schemas.daily import DAILY_TABLES
 from transforms.schemas.evidence import Severity
 from transforms.schemas.published import (
     HISTORY,
@@ -33,7 +34,13 @@ def _literal(text: str) -> str:
 
 
 def _any_of(
-    name: str, table: str, tests: dict[str, tuple[str, str]], reason: str, threshold: str
+    name: str,
+    table: str,
+    tests: dict[str, tuple[str, str]],
+    reason: str,
+    threshold: str,
+    *,
+    excludes: bool = False,
 ) -> Rule:
     """Rows in which a test holds. `tests`: column → (SQL condition that is wrong, SQL text)."""
     key = ", ".join(map(_quoted, primary_key(PUBLISHED_TABLES[table])))
@@ -46,6 +53,7 @@ def _any_of(
         severity=Severity.CRITICAL,
         reason=reason,
         threshold=threshold,
+        excludes=excludes,
     )
 
 
@@ -165,6 +173,7 @@ def structure_rules(table: str) -> Iterator[Rule]:
             doubles,
             "NaN and infinity swallow every sum they enter",
             "finite or NULL",
+            excludes=table in DAILY_TABLES,
         )
     if bounds := {
         name: (wrong, shown[name])
@@ -177,4 +186,5 @@ def structure_rules(table: str) -> Iterator[Rule]:
             bounds,
             "counts, prices and amounts have no sign, and a zero price or size is no value",
             "at or above the schema's lower bounds",
+            excludes=table in DAILY_TABLES,
         )

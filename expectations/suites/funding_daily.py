@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from expectations.across_venues import funding_like_others
+from expectations.continuity import (
+    few_settlements_too_many,
+    no_settlement_too_many,
+    not_halved,
+    typical_rate_steady,
+)
 from expectations.daily_rules import few_gone, fresh, nobody_gone, not_empty
 from expectations.rule import no_rows
 from transforms.schemas.evidence import Severity
@@ -11,8 +18,17 @@ TABLE = "funding_daily"
 RULES = (
     not_empty(Severity.CRITICAL, table=TABLE),
     fresh(Severity.CRITICAL, table=TABLE),
-    few_gone(),
-    nobody_gone(),
+    few_gone(table=TABLE),
+    nobody_gone(table=TABLE),
+    not_halved(
+        "not_halved",
+        Severity.WARNING,
+        table=TABLE,
+        usual=4,
+        reason="half of a venue's instruments stayed away: a file cut short, or a page not fetched",
+    ),
+    typical_rate_steady(),
+    funding_like_others(),
     no_rows(
         "rate_within_caps",
         """
@@ -181,4 +197,30 @@ RULES = (
         threshold="settlement_count = expected_settlement_count where that is known",
         days=True,
     ),
+    # Of 24 hourly ones a venue's halt takes one or two; of 3 the lack of one is a third of the day.
+    no_rows(
+        "stamps_there",
+        """
+        WITH judged AS (
+          SELECT date, venue, symbol, settlement_count, expected_settlement_count,
+            settlement_count < {min_share} * expected_settlement_count AS lacks
+          FROM batch WHERE {in_run} AND expected_settlement_count IS NOT NULL
+        )
+        SELECT date, venue, count(*) AS instruments, count(*) FILTER (lacks) AS lacking,
+          sum(settlement_count) AS settlements, sum(expected_settlement_count) AS expected
+        FROM judged GROUP BY date, venue
+        HAVING count(*) >= {min_instruments} AND count(*) FILTER (lacks) > {max_share} * count(*)
+        ORDER BY lacking / instruments DESC, date, venue
+        """,
+        severity=Severity.CRITICAL,
+        reason="a settlement lacks for most of a venue: a file is partial, and what a long paid is "
+        "told too low",
+        threshold="at least {min_share:.0%} of the settlements due, for {max_share:.0%} of a "
+        "venue's instruments, of which there are {min_instruments} or more",
+        limits={"min_share": 0.9, "max_share": 0.5, "min_instruments": 3},
+        days=True,
+        excludes=True,
+    ),
+    no_settlement_too_many(),
+    few_settlements_too_many(),
 )

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from expectations.daily_rules import both_sides, fresh, not_empty, priced_like_market
+from expectations.liquidated_sides import (
+    completeness_steady,
+    feed_alive,
+    sides_fit_price,
+    sides_like_others,
+    sides_not_swapped,
+)
 from expectations.rule import no_rows
 from transforms.schemas.evidence import Severity
 
@@ -72,4 +79,20 @@ RULES = (
     ),
     priced_like_market("usd_fits_price", Severity.CRITICAL, usd=_USD, coin=_COIN, low=0.5, high=2),
     priced_like_market("usd_near_price", Severity.WARNING, usd=_USD, coin=_COIN, low=0.8, high=1.2),
+    sides_fit_price(),
+    sides_not_swapped(),
+    sides_like_others(
+        "sides_like_others",
+        Severity.CRITICAL,
+        min_venues=3,
+        reason="the price liquidates the same side everywhere: this venue's sides are swapped",
+    ),
+    sides_like_others(
+        "sides_agree",
+        Severity.WARNING,
+        min_venues=2,
+        reason="the price liquidates the same side everywhere: one venue's sides may be swapped",
+    ),
+    completeness_steady(),
+    feed_alive(),
 )

@@ -3,7 +3,15 @@
 # ruff: noqa: S608 - SQL put together from names of our own schemas; no reader's text gets in
 from __future__ import annotations
 
+from expectations.across_venues import share_steady
+from expectations.continuity import (
+    level_not_stepped,
+    level_steady,
+    majors_level_steady,
+    not_halved,
+)
 from expectations.daily_rules import few_gone, fresh, nobody_gone, not_empty, priced_like_market
+from expectations.market_rules import OPEN_INTEREST
 from expectations.rule import Rule, no_rows
 from transforms.schemas.evidence import Severity
 
@@ -31,13 +39,53 @@ def _bars_in_order(unit: str) -> Rule:
     )
 
 
+def _most_have_samples(name: str, severity: Severity, *, min_share: float, reason: str) -> Rule:
+    """Traces of a day, the 00:00 of a neighbour's file, are in no total and no business here."""
+    return no_rows(
+        name,
+        f"""
+        SELECT date, venue, count(*) AS instruments,
+          median(sample_count / expected_sample_count) AS share
+        FROM {OPEN_INTEREST} AS o WHERE {{in_run}} AND expected_sample_count > 0
+        GROUP BY date, venue
+        HAVING median(sample_count / expected_sample_count) < {{min_share}}
+        ORDER BY share, date, venue
+        """,
+        severity=severity,
+        reason=reason,
+        threshold="median of sample_count ÷ expected_sample_count of a venue ≥ {min_share:.0%}",
+        limits={"min_share": min_share},
+        days=True,
+        excludes=severity is Severity.CRITICAL,
+    )
+
+
 _USD, _COIN = "t.open_interest_usd_close", "t.open_interest_coin_close"
 
 RULES = (
     not_empty(Severity.WARNING, table=TABLE),
     fresh(Severity.WARNING, table=TABLE),
-    few_gone(),
-    nobody_gone(),
+    few_gone(table=TABLE),
+    nobody_gone(table=TABLE),
+    not_halved(
+        "not_halved",
+        Severity.WARNING,
+        table=TABLE,
+        usual=4,
+        reason="half of a venue's instruments stayed away: a file cut short, or a page not fetched",
+    ),
+    not_halved(
+        "not_halved_where_many",
+        Severity.CRITICAL,
+        table=TABLE,
+        usual=20,
+        reason="totals would drop as if the market had, and coverage is by venue: it would not say",
+        excludes=True,
+    ),
+    level_not_stepped(),
+    level_steady(),
+    majors_level_steady(),
+    share_steady(),
     _bars_in_order("coin"),
     _bars_in_order("usd"),
     no_rows(
@@ -65,6 +113,19 @@ RULES = (
         threshold="at least {min_share:.0%} of expected_sample_count",
         limits={"min_share": 0.90},
         days=True,
+    ),
+    _most_have_samples(
+        "half_of_samples",
+        Severity.WARNING,
+        min_share=0.5,
+        reason="for half of a venue the mean is of less than half a day, and the close may be "
+        "hours old",
+    ),
+    _most_have_samples(
+        "samples_enough_for_a_day",
+        Severity.CRITICAL,
+        min_share=0.1,
+        reason="two hours are no day: mean, high, low and close are of a moment",
     ),
     priced_like_market("usd_fits_price", Severity.CRITICAL, usd=_USD, coin=_COIN, low=0.5, high=2),
     priced_like_market("usd_near_price", Severity.WARNING, usd=_USD, coin=_COIN, low=0.8, high=1.2),

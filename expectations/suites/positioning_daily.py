@@ -3,6 +3,7 @@
 # ruff: noqa: S608 - SQL put together from names of our own schemas; no reader's text gets in
 from __future__ import annotations
 
+from expectations.continuity import not_halved
 from expectations.daily_rules import fresh, nobody_gone, not_empty
 from expectations.rule import Rule, no_rows
 from transforms.schemas.daily import PositioningDaily
@@ -27,13 +28,21 @@ def _ratios(name: str, severity: Severity, wrong: str, reason: str, threshold: s
         threshold=threshold,
         limits={"max_ratio": 1000},
         days=True,
+        excludes=severity is Severity.CRITICAL,
     )
 
 
 RULES = (
     not_empty(Severity.WARNING, table=TABLE),
     fresh(Severity.WARNING, table=TABLE),
-    nobody_gone(),
+    nobody_gone(table=TABLE),
+    not_halved(
+        "not_halved",
+        Severity.WARNING,
+        table=TABLE,
+        usual=4,
+        reason="half of a venue's instruments stayed away: a file cut short, or a page not fetched",
+    ),
     _ratios(
         "ratios_above_zero",
         Severity.CRITICAL,

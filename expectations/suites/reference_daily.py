@@ -66,8 +66,8 @@ RULES = (
         SELECT {_PLACE}, value FROM batch WHERE metric <> '{_RATE}' AND value < 0
         ORDER BY value, {_PLACE}
         """,
-        severity=Severity.CRITICAL,
-        reason="only a rate has a sign",
+        severity=Severity.WARNING,
+        reason="only a rate has a sign: an aggregator's slip, which nothing of ours rests on",
         threshold="value ≥ 0 where it is no rate",
     ),
     no_rows(

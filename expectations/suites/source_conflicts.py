@@ -7,19 +7,30 @@ from expectations.daily_rules import about
 from expectations.rule import Rule, no_rows
 from transforms.schemas.evidence import Severity
 
+# A venue-day taken out is judged already: what was in dispute there is in no number.
+_DIFFER = """
+  SELECT b.date, b.venue, b.dataset, count(DISTINCT (symbol, "at")) AS conflicts,
+    arg_max((symbol, "at", column_name, kept_value, other_value), "at") AS newest
+  FROM batch AS b WHERE b.{{in_run}} AND {about} AND NOT EXISTS (
+    SELECT 1 FROM coverage_daily AS c WHERE c.date = b.date AND c.venue = b.venue
+    AND c.dataset = b.dataset AND c.excluded_because IS NOT NULL)
+  GROUP BY ALL
+"""
+
 
 def _disputed(name: str, severity: Severity, reason: str, *, max_share: float, spared: int) -> Rule:
-    """A few facts in dispute are a venue's everyday strays; beyond a share they are a fault.
+    """Over all days of the run: a few facts in dispute are everyday strays; beyond a share
+    they are a fault.
 
     spared: so many may differ whatever their share, since a small desk has few rows.
     """
     return no_rows(
         name,
         f"""
-        WITH differ AS (
-          SELECT venue, dataset, count(DISTINCT (symbol, "at")) AS conflicts,
-            arg_max((symbol, "at", column_name, kept_value, other_value), date) AS newest
-          FROM batch WHERE {{in_run}} AND {about(severity)} GROUP BY venue, dataset
+        WITH days AS ({_DIFFER.format(about=about(severity))}), differ AS (
+          SELECT venue, dataset, sum(conflicts)::BIGINT AS conflicts,
+            arg_max(newest, date) AS newest
+          FROM days GROUP BY ALL
         ), seen AS (
           SELECT venue, dataset, sum(rows)::BIGINT AS rows FROM coverage_daily WHERE {{in_run}}
           GROUP BY venue, dataset
@@ -45,6 +56,24 @@ RULES = (
         "two sources give different values for one fact; the declared winner is published",
         max_share=0.001,
         spared=0,
+    ),
+    no_rows(
+        "few_on_a_day",
+        f"""
+        WITH differ AS ({_DIFFER.format(about=about(Severity.CRITICAL))})
+        SELECT date, venue, dataset, conflicts, coalesce(c.rows, 0) AS rows, newest
+        FROM differ LEFT JOIN coverage_daily AS c USING (date, venue, dataset)
+        WHERE conflicts > greatest({{max_share}} * coalesce(c.rows, 0), {{spared}})
+        ORDER BY conflicts / greatest(coalesce(c.rows, 0), 1) DESC, date, venue, dataset
+        """,
+        severity=Severity.CRITICAL,
+        reason="that many contradictions on one day are a wrong unit or a wrong day, and which of "
+        "the sources is right nobody can say",
+        threshold="at most {spared} facts, or {max_share:.0%} of a venue's rows of a dataset on a "
+        "day",
+        limits={"max_share": 0.01, "spared": 20},
+        days=True,
+        excludes=True,
     ),
     _disputed(
         "few",

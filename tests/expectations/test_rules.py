@@ -19,6 +19,43 @@ ALL = [(table, rule) for table, rules in suites().items() for rule in rules]
 
 ON = "WHERE date = '2026-03-03' AND venue = 'binance' AND symbol = 'BTCUSDT'"
 
+# Two more venues that say in all what binance says.
+CLONES = "; ".join(
+    f"INSERT INTO {table} BY NAME SELECT * REPLACE ('{venue}' AS venue) FROM {table} "
+    "WHERE venue = 'binance'"
+    for table in ("funding_daily", "liquidations_daily", "open_interest_daily", "prices_daily")
+    for venue in ("okx", "gate")
+)
+
+# Twenty more coins, so that binance has 25 instruments.
+MANY = "; ".join(
+    f"INSERT INTO {table} BY NAME SELECT * EXCLUDE (i) REPLACE ('ALT' || i AS symbol, "
+    f"'ALT' || i AS base_asset) FROM {table}, range(20) AS r (i) WHERE symbol = 'SOLUSDT'"
+    for table in ("open_interest_daily", "prices_daily")
+)
+
+
+def level(factor: float, where: str) -> str:
+    """Open interest in coin and dollars times a factor."""
+    columns = [
+        f"open_interest_{unit}_{name}"
+        for unit in ("coin", "usd")
+        for name in ("open", "high", "low", "close", "mean")
+    ]
+    scaled = ", ".join(f"{column} = {column} * {factor}" for column in columns)
+    return f"UPDATE open_interest_daily SET {scaled} {where}"
+
+
+# A fall of 10 % that nothing came before, and liquidations of a hundred times the size.
+FALL = (
+    "UPDATE market_daily SET price_close = 0.9 * price_open, price_low = 0.89 * price_open, "
+    "price_high = 1.01 * price_open WHERE date = '2026-03-03'; "
+    "UPDATE liquidations_daily SET long_usd = 1e7, short_usd = 2e6, total_usd = 1.2e7 "
+    "WHERE base_asset = 'BTC'"
+)
+SWAPPED = "UPDATE liquidations_daily SET long_usd = short_usd, short_usd = long_usd"
+OF_BINANCE = "WHERE date = '2026-03-03' AND venue = 'binance'"
+
 # (table, rule) → SQL that breaks it, and how many rows then break it.
 BREAKS: dict[tuple[str, str], tuple[str, int]] = {
     ("funding_daily", "not_empty"): ("DELETE FROM funding_daily", 1),
@@ -73,6 +110,43 @@ BREAKS: dict[tuple[str, str], tuple[str, int]] = {
         1,
     ),
     ("funding_daily", "none_missing"): (f"UPDATE funding_daily SET settlement_count = 2 {ON}", 1),
+    # 2 of 5 instruments are left on the last day, where 5 were usual.
+    ("funding_daily", "not_halved"): (
+        f"DELETE FROM funding_daily {OF_BINANCE} AND symbol IN ('ETHUSDT', 'SOLUSDT', 'XRPUSDT')",
+        1,
+    ),
+    # 31 times 0.0002 is 0.0062.
+    ("funding_daily", "typical_rate_steady"): (
+        f"UPDATE funding_daily SET funding_rate_8h = -0.0062 {OF_BINANCE}",
+        1,
+    ),
+    # The others pay 0.0002; 21 times that is 0.0042.
+    ("funding_daily", "typical_rate_like_others"): (
+        f"{CLONES}; UPDATE funding_daily SET funding_rate_8h = 0.0042 {OF_BINANCE}",
+        1,
+    ),
+    # 3 of 5 paid twice where 3 were due.
+    ("funding_daily", "stamps_there"): (
+        f"UPDATE funding_daily SET settlement_count = 2 {OF_BINANCE} "
+        "AND symbol IN ('ETHUSDT', 'SOLUSDT', 'XRPUSDT')",
+        1,
+    ),
+    # 00:00, 00:05, 08:00 and 16:00: four settlements of 8 hours in 24.
+    ("funding_daily", "no_settlement_too_many"): (
+        "UPDATE funding_daily SET settlement_count = 4, expected_settlement_count = 4 "
+        f"{OF_BINANCE} AND symbol = 'SOLUSDT'",
+        1,
+    ),
+    # 00:00, 08:00, 08:05 and 16:00 of one of the majors, and six of seven of most of a venue.
+    ("funding_daily", "few_settlements_too_many"): (
+        f"UPDATE funding_daily SET settlement_count = 4, interval_hours = 475.0 / 60 {ON}; "
+        "UPDATE funding_daily SET interval_hours = 4, settlement_count = 6; "
+        "UPDATE funding_daily SET settlement_count = 7 "
+        "WHERE date = '2026-03-02' AND symbol IN ('ETHUSDT', 'SOLUSDT', 'XRPUSDT'); "
+        "UPDATE funding_daily SET settlement_count = 7 "
+        "WHERE date = '2026-03-03' AND venue = 'bybit'",
+        2,
+    ),
     ("open_interest_daily", "not_empty"): ("DELETE FROM open_interest_daily", 1),
     ("open_interest_daily", "fresh"): (
         "DELETE FROM open_interest_daily WHERE date = '2026-03-03'",
@@ -115,6 +189,44 @@ BREAKS: dict[tuple[str, str], tuple[str, int]] = {
         f"UPDATE open_interest_daily SET open_interest_coin_close = 5251 {ON}",
         1,
     ),
+    ("open_interest_daily", "not_halved"): (
+        f"DELETE FROM open_interest_daily {OF_BINANCE} "
+        "AND symbol IN ('ETHUSDT', 'SOLUSDT', 'XRPUSDT')",
+        1,
+    ),
+    # 5 of 25.
+    ("open_interest_daily", "not_halved_where_many"): (
+        f"{MANY}; DELETE FROM open_interest_daily {OF_BINANCE} AND symbol LIKE 'ALT%'",
+        1,
+    ),
+    # Both sides from one day on: beside each of the days before the level is twice theirs.
+    ("open_interest_daily", "level_not_stepped"): (level(2, OF_BINANCE), 1),
+    # The middle of 1, 1.81, 1.81, 2.9 and 2.9 is 1.81, and they are not alike.
+    ("open_interest_daily", "level_steady"): (
+        "; ".join(
+            level(factor, f"{OF_BINANCE} AND symbol IN ('{symbols}')")
+            for factor, symbols in (
+                (1.81, "BTCUSD_PERP', 'ETHUSDT"),
+                (2.9, "SOLUSDT', 'XRPUSDT"),
+            )
+        ),
+        1,
+    ),
+    ("open_interest_daily", "majors_level_steady"): (level(0.5, ON), 1),
+    # 63 of 126 million linear are half; 126 of 189 are two thirds, 630 of 693 are 91 %.
+    ("open_interest_daily", "share_steady"): (
+        level(10, "WHERE date = '2026-03-03' AND venue = 'bybit'"),
+        2,
+    ),
+    # 143 of 288 are 49.7 %, 28 of 288 are 9.7 %.
+    ("open_interest_daily", "half_of_samples"): (
+        f"UPDATE open_interest_daily SET sample_count = 143 {OF_BINANCE}",
+        1,
+    ),
+    ("open_interest_daily", "samples_enough_for_a_day"): (
+        f"UPDATE open_interest_daily SET sample_count = 28 {OF_BINANCE}",
+        1,
+    ),
     ("liquidations_daily", "not_empty"): ("DELETE FROM liquidations_daily", 1),
     ("liquidations_daily", "fresh"): (
         "DELETE FROM liquidations_daily WHERE date = '2026-03-03'",
@@ -153,6 +265,29 @@ BREAKS: dict[tuple[str, str], tuple[str, int]] = {
         f"UPDATE liquidations_daily SET long_coin = 1.9 {ON}",
         1,
     ),
+    # Sides taken the wrong way round: 10 of 12 million are shorts, on each of three instruments.
+    ("liquidations_daily", "sides_fit_price"): (f"{FALL}; {SWAPPED}", 3),
+    ("liquidations_daily", "sides_not_swapped"): (f"{FALL}; {SWAPPED}", 2),
+    # 83 % of longs on three venues and 17 % on bybit are 0.67 apart.
+    ("liquidations_daily", "sides_like_others"): (
+        f"{FALL}; {CLONES}; {SWAPPED} WHERE date = '2026-03-03' AND venue = 'bybit'",
+        1,
+    ),
+    # Of two venues either may be wrong.
+    ("liquidations_daily", "sides_agree"): (
+        f"{FALL}; {SWAPPED} WHERE date = '2026-03-03' AND venue = 'bybit'",
+        2,
+    ),
+    ("liquidations_daily", "completeness_steady"): (
+        f"UPDATE liquidations_daily SET completeness = 'partial' {OF_BINANCE}",
+        1,
+    ),
+    # 1.9 of 100, while bybit stays where it was.
+    ("liquidations_daily", "feed_alive"): (
+        "UPDATE liquidations_daily SET total_usd = 1e6 WHERE symbol = 'BTCUSDT'; "
+        f"UPDATE liquidations_daily SET total_usd = 4000 {OF_BINANCE}",
+        1,
+    ),
     ("liquidations_hourly", "not_empty"): ("DELETE FROM liquidations_hourly", 1),
     ("liquidations_hourly", "fresh"): (
         "DELETE FROM liquidations_hourly WHERE date = '2026-03-03'",
@@ -186,6 +321,11 @@ BREAKS: dict[tuple[str, str], tuple[str, int]] = {
     ("positioning_daily", "not_empty"): ("DELETE FROM positioning_daily", 1),
     ("positioning_daily", "fresh"): ("DELETE FROM positioning_daily WHERE date = '2026-03-03'", 1),
     ("positioning_daily", "nobody_gone"): (f"DELETE FROM positioning_daily {ON}", 1),
+    ("positioning_daily", "not_halved"): (
+        f"DELETE FROM positioning_daily {OF_BINANCE} "
+        "AND symbol IN ('ETHUSDT', 'SOLUSDT', 'XRPUSDT')",
+        1,
+    ),
     ("positioning_daily", "ratios_above_zero"): (
         f"UPDATE positioning_daily SET taker_buy_sell_ratio_close = 0 {ON}",
         1,
@@ -200,6 +340,47 @@ BREAKS: dict[tuple[str, str], tuple[str, int]] = {
     ("prices_daily", "prices_in_order"): (f"UPDATE prices_daily SET price_close = 64000 {ON}", 1),
     ("prices_daily", "volume_both_or_neither"): (
         f"UPDATE prices_daily SET volume_usd = 0 {ON}",
+        1,
+    ),
+    ("prices_daily", "not_halved"): (
+        f"DELETE FROM prices_daily {OF_BINANCE} AND symbol IN ('ETHUSDT', 'SOLUSDT', 'XRPUSDT')",
+        1,
+    ),
+    # Dollars for coins in one inverse contract, and coins for dollars in most linear ones.
+    ("prices_daily", "volume_fits_price"): (
+        "UPDATE prices_daily SET volume_coin = volume_usd "
+        f"{OF_BINANCE} AND margin_type = 'inverse'; "
+        "UPDATE prices_daily SET volume_usd = volume_coin WHERE date = '2026-03-02' "
+        "AND symbol IN ('ETHUSDT', 'SOLUSDT', 'XRPUSDT')",
+        2,
+    ),
+    ("prices_daily", "volume_steady"): (
+        f"UPDATE prices_daily SET volume_usd = volume_usd / 31 {OF_BINANCE}",
+        1,
+    ),
+    ("prices_daily", "volume_believable"): (
+        f"UPDATE prices_daily SET volume_usd = 1000 * volume_usd {OF_BINANCE}",
+        1,
+    ),
+    # Half of the usual range of 10.5 % is no excuse: a quarter of it is 2.6 %.
+    ("prices_daily", "majors_like_others"): (
+        f"{CLONES}; UPDATE prices_daily SET price_close = 63001 {ON}",
+        1,
+    ),
+    # Of two venues the one that moved: 62,000 beside 60,000 are 3.3 %.
+    ("prices_daily", "majors_near_others"): (
+        "UPDATE prices_daily SET price_close = 62000 WHERE date = '2026-03-03' AND venue = 'bybit'",
+        1,
+    ),
+    # A thousand for one in both coins that others have as well.
+    ("prices_daily", "like_others"): (
+        f"{CLONES}; UPDATE prices_daily SET price_close = 1000 * price_close {OF_BINANCE} "
+        "AND symbol IN ('SOLUSDT', 'XRPUSDT')",
+        2,
+    ),
+    ("prices_daily", "near_others"): (
+        f"{CLONES}; UPDATE prices_daily SET price_close = 0.89 * price_close {OF_BINANCE} "
+        "AND symbol = 'SOLUSDT'",
         1,
     ),
     ("reference_daily", "not_empty"): ("DELETE FROM reference_daily", 1),
@@ -383,6 +564,14 @@ BREAKS: dict[tuple[str, str], tuple[str, int]] = {
     ),
     # 21 facts in dispute of 1,000 rows on each of the two days are 1.05 %.
     ("source_conflicts", "few"): (
+        "INSERT INTO source_conflicts BY NAME SELECT * EXCLUDE (i) REPLACE ("
+        "DATE '2026-03-02' AS date, "
+        "TIMESTAMP '2026-03-02' + to_minutes(i) AS \"at\") "
+        "FROM (SELECT s.*, r.i FROM source_conflicts AS s, range(21) AS r (i)) "
+        "AS numbered",
+        1,
+    ),
+    ("source_conflicts", "few_on_a_day"): (
         "INSERT INTO source_conflicts BY NAME SELECT * EXCLUDE (i) REPLACE ("
         "DATE '2026-03-02' AS date, "
         "TIMESTAMP '2026-03-02' + to_minutes(i) AS \"at\") "
