@@ -161,7 +161,7 @@ def _report(milled: Any, *, as_json: bool) -> None:
             soft_wrap=True,
         )
         if milled.verdict != "passed":
-            out.print("what the gate warned of: `perpmill status`", style="yellow")
+            out.print("what the gate warned of: `perpmill quality`", style="yellow")
 
 
 @app.command()
@@ -247,6 +247,7 @@ def audit(
     """Only check: the gate's verdict on a candidate build."""
     with _told(verbose=verbose):
         from expectations.gate import summary
+        from flows.quality.site import site_of
         from flows.run import Run
         from flows.stages.audit import audit_candidate
         from flows.storage.builds import Builds
@@ -256,6 +257,8 @@ def audit(
         verdict = audit_candidate(run, candidate)
         out.print(f"candidate {candidate.run_id}: {verdict.verdict}")
         out.print(summary(verdict))
+        if (pages := site_of(run.store, candidate.run_id)) is not None:
+            out.print(f"pages: {pages}", soft_wrap=True)
 
 
 @app.command()
@@ -295,6 +298,30 @@ def rollback(
 
 
 @app.command()
+def diff(
+    earlier: Annotated[str, typer.Argument(metavar="RUN_A", help="The run to compare with.")],
+    later: Annotated[
+        str | None, typer.Argument(metavar="[RUN_B]", help="Default: the published one.")
+    ] = None,
+    rows: Annotated[int, typer.Option(min=0, help="Values shown of each table.")] = 20,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """What differs between the builds of two runs: rows, values, columns."""
+    with _told():
+        from flows.diff_shown import NoBuild, as_data, between, render
+
+        try:
+            found = between(configuration.load(config), earlier, later)
+        except NoBuild as error:
+            raise typer.BadParameter(str(error)) from error
+        if as_json:
+            out.print_json(json.dumps(as_data(*found), default=str))
+        else:
+            render(*found, rows, out)
+
+
+@app.command()
 def status(config: Config = None, as_json: AsJson = False) -> None:
     """What is published, how fresh it is, what is missing, what the gate said."""
     with _told():
@@ -306,6 +333,49 @@ def status(config: Config = None, as_json: AsJson = False) -> None:
             out.print_json(json.dumps(said, default=str))
         else:
             render(said, out)
+
+
+@app.command()
+def quality(
+    day: Annotated[
+        date | None,
+        typer.Option(
+            "--date", parser=_day, metavar="YYYY-MM-DD", help="With all known of this UTC day."
+        ),
+    ] = None,
+    run_id: Annotated[str | None, typer.Option("--run", help="Default: the published one.")] = None,
+    site: Annotated[
+        Path | None,
+        typer.Option("--site", file_okay=False, help="Also copy the run's pages to a folder."),
+    ] = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """What the gate said of a run, and what is known of a day's quality."""
+    with _told():
+        from flows.quality.report import quality as gather
+        from flows.quality.terminal import render
+
+        settings = configuration.load(config)
+        said = gather(settings, run_id, day)
+        if site is not None:
+            _copy_pages(settings, said["run_id"], site)
+        if as_json:
+            out.print_json(json.dumps(said, default=str))
+        else:
+            render(said, out)
+
+
+def _copy_pages(settings: configuration.Settings, run_id: str, folder: Path) -> None:
+    from flows.quality.site import NoSite, copy_site
+    from flows.storage.object_store import open_store
+
+    try:
+        index = copy_site(open_store(settings.lake, settings.s3.options()), run_id, folder)
+    except NoSite as error:
+        _tell(error)
+        raise typer.Exit(Exit.USAGE) from error
+    err.print(f"copied to {index}", soft_wrap=True)
 
 
 @app.command()

@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 from prefect import task
-from prefect.artifacts import create_table_artifact
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 
@@ -21,6 +21,8 @@ from expectations.gate import Audit
 from flows import reporting
 from flows.failures import GateBlocked, InputUnavailable
 from flows.gatekeeping import through_the_gate
+from flows.quality.report import told
+from flows.quality.terminal import markdown
 from flows.rebuild import build_again
 from flows.run import Days, Run
 from flows.stages.audit import audit_candidate
@@ -116,13 +118,13 @@ def rebuild_task(run: Run, asked: Days, days: Sequence[date]) -> Candidate | Non
 
 @task(name="audit", cache_policy=NO_CACHE, persist_result=False)
 def audit_task(run: Run, candidate: Candidate) -> Audit:
-    """The gate, with its verdict as a table artifact whichever way it went."""
+    """The gate, with its verdict as artifacts, a table and a text, whichever way it went."""
     try:
         verdict = audit_candidate(run, candidate)
     except GateBlocked as blocked:
-        _show_verdict(candidate, blocked.results, Verdict.BLOCKED)
+        _show_verdict(run, candidate, blocked.results, Verdict.BLOCKED)
         raise
-    _show_verdict(candidate, verdict.results, verdict.verdict)
+    _show_verdict(run, candidate, verdict.results, verdict.verdict)
     return verdict
 
 
@@ -132,7 +134,7 @@ def publish_task(run: Run, candidate: Candidate) -> Pointer:
     return publish_candidate(run, candidate)
 
 
-def _show_verdict(candidate: Candidate, results: pl.DataFrame, verdict: Verdict) -> None:
+def _show_verdict(run: Run, candidate: Candidate, results: pl.DataFrame, verdict: Verdict) -> None:
     per_table = (
         results.group_by("table_name", maintain_order=True)
         .agg(
@@ -148,4 +150,9 @@ def _show_verdict(candidate: Candidate, results: pl.DataFrame, verdict: Verdict)
         description=(
             f"Run {candidate.run_id}, days {candidate.first}…{candidate.last}: **{verdict.value}**"
         ),
+    )
+    create_markdown_artifact(
+        key="perpmill-quality",
+        markdown=markdown(told(run.store, candidate.run_id, results)),
+        description=f"What the gate said of run {candidate.run_id}, and where its pages are",
     )

@@ -9,10 +9,13 @@ tables hold it as missing, and then the gate judges what is left.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from expectations.gate import Audit, audit, summary
 from flows.agreement import agreement
 from flows.exclusions import exclude
 from flows.failures import GateBlocked
+from flows.quality.site import keep_site, site_of
 from flows.reporting import log
 from flows.run import Days, Run
 from flows.storage.builds import Builds, Candidate
@@ -31,6 +34,7 @@ def audit_candidate(run: Run, candidate: Candidate) -> Audit:
         agreement(run, build, days, candidate.run_id)
     )
     builds.keep_audit(candidate.run_id, verdict.results)
+    keep_site(run.store, candidate, verdict)
     log.info(
         "audited",
         verdict=verdict.verdict.value,
@@ -38,10 +42,12 @@ def audit_candidate(run: Run, candidate: Candidate) -> Audit:
         failed=verdict.results.filter(~verdict.results["success"]).height,
     )
     if verdict.verdict is Verdict.BLOCKED:
+        pages = site_of(run.store, candidate.run_id)
         raise GateBlocked(
             f"The gate blocked run {candidate.run_id}: readers keep the last good build.\n"
-            f"{summary(verdict)}",
+            f"{summary(verdict)}" + (f"\npages: {pages}" if pages is not None else ""),
             verdict.results,
             taken_out=exclude(run, verdict.unfit),
         )
-    return verdict
+    # What Great Expectations said in full is in the pages now, and does not travel well.
+    return replace(verdict, outcomes=())
