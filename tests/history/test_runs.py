@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+from typer.testing import CliRunner
 
+from flows.cli import app
 from flows.diff import diff
+from flows.failures import Exit
 from flows.storage.object_store import open_store
 from flows.storage.publication import Publication
 from flows.storage.warehouse import table_hashes
@@ -237,3 +241,38 @@ def test_the_difference_of_two_kept_builds(milled: Milled) -> None:
     }
     assert tables["raw_files"]["rows_added"] == 2
     assert "prices_daily" not in tables
+
+
+def _config(lake: Lake, folder: Path) -> str:
+    path = folder / "perpmill.toml"
+    path.write_text(
+        f'lake = "file:{lake.root}"\n[[sources]]\nvenue = "binance"\n'
+        f'archive = "file:{lake.exchange}/archive/binance"\n'
+    )
+    return str(path)
+
+
+def test_the_difference_on_the_command_line(milled: Milled, tmp_path: Path) -> None:
+    first, late, fixed = (milled.pointer(run)[0] for run in ("first", "late", "fixed"))
+    config = _config(milled.lake, tmp_path)
+    told = CliRunner().invoke(app, ["diff", first, late, "--rows", "1", "-c", config])
+    assert told.exit_code == 0, told.output
+    for word in (first, late, "open_interest_daily", "ETHUSDT", "→", "more"):
+        assert word in told.output
+
+    told = CliRunner().invoke(app, ["diff", first, late, "--json", "-c", config])
+    found = json.loads(told.stdout)
+    assert (found["earlier"], found["later"]) == (first, late)
+    cells = diff(milled.pointer("first")[2], milled.pointer("late")[2]).cells
+    assert len(found["values"]) == cells.height > 0
+
+    # Without a second run it is the published one, which here is the same.
+    told = CliRunner().invoke(app, ["diff", fixed, "-c", config])
+    assert "hold the same" in told.output
+
+
+def test_a_run_without_a_build_is_no_side_of_a_difference(milled: Milled, tmp_path: Path) -> None:
+    config = _config(milled.lake, tmp_path)
+    told = CliRunner().invoke(app, ["diff", "20200101T000000Z-000000", "-c", config])
+    assert told.exit_code == Exit.USAGE
+    assert milled.pointer("first")[0] in "".join(told.output.split())
