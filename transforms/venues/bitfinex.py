@@ -222,6 +222,7 @@ def parse_status(payloads: Sequence[Payload]) -> Parsed:
         rows={**instruments.rows, **samples.rows},
         read=pl.concat([instruments.read, samples.read]),
         rejected=pl.concat([instruments.rejected, samples.rejected]),
+        text_of=instruments.text_of,
     )
 
 
