@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
 import polars as pl
@@ -18,7 +17,10 @@ from transforms.payload import BadPayload, Parsed, Payload
 from transforms.venue import discover
 
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]]')
-_ESCAPED = set('"\\/')  # characters that JSON may write with a backslash
+_BOM = b"\xef\xbb\xbf"
+_SEARCHED_BYTES = 64 << 20
+"""Larger files, unpacked, are not looked through for the place of a record."""
+_RECORD_BYTES = 1 << 16
 _NUMBER = re.compile(r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?")
 
 
@@ -74,25 +76,33 @@ def _of_file(
 ) -> list[Record]:
     rows = parsed.rows[dataset]
     there = set(rows["raw_row"].to_list())
-    content = unpack(payload, venue=venue)
-    suffixes = PurePosixPath(payload.path).suffixes
-    found = []
-    is_json = ".json" in suffixes or ".jsonl" in suffixes
     count = int(parsed.read.filter(pl.col("dataset") == dataset)["rows_read"].sum())
-    lines = None if is_json else _lines(content, count)
+    content = _content(payload, venue)
+    is_json = content[:64].removeprefix(_BOM).lstrip()[:1] in (b"{", b"[")
+    lines = [] if is_json else _lines(content, count)
+    places = _Places.of(content) if is_json else None
+    found = []
     for number in numbers:
         line, text, why = None, None, None
-        if is_json and parsed.text_of is not None:
-            compact = parsed.text_of(payload.raw_key, number)
-            line, text = _in_json(content, compact)
-            if text is None:
-                text, why = compact, "as the parser has it: the file spells it otherwise"
-        elif lines is not None and 0 < number <= len(lines):
+        compact = None if parsed.text_of is None else parsed.text_of(payload.raw_key, number)
+        if places is not None and compact is not None:
+            line, text, why = places.find(compact)
+        elif 0 < number <= len(lines):
             line, text = lines[number - 1]
+        elif compact is not None:
+            text, why = compact, "as the parser has it: the file is too large to look for it"
         else:
             why = "the parser does not say which part of the file a record is"
         found.append(Record(payload.raw_key, number, line, text, number in there, why))
     return found
+
+
+def _content(payload: Payload, venue: str) -> bytes:
+    """Without what is read line by line because it is too large as a whole."""
+    try:
+        return unpack(payload, venue=venue, limit=_SEARCHED_BYTES)
+    except BadPayload:
+        return b""
 
 
 def _lines(content: bytes, count: int) -> list[tuple[int, str]]:
@@ -100,7 +110,7 @@ def _lines(content: bytes, count: int) -> list[tuple[int, str]]:
     where it has one a line."""
     lines = [
         (number, line.removesuffix(b"\r"))
-        for number, line in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1)
+        for number, line in enumerate(content.removeprefix(_BOM).split(b"\n"), start=1)
         if line.removesuffix(b"\r")
     ]
     header = len(lines) - count
@@ -110,41 +120,80 @@ def _lines(content: bytes, count: int) -> list[tuple[int, str]]:
     return [(number, line.decode("utf-8", "replace")) for number, line in lines[header:]]
 
 
-def _in_json(content: bytes, compact: str) -> tuple[int | None, str | None]:
-    """Line and text of the first part of a JSON text that says the same as `compact`, which has
-    numbers as text."""
-    wanted = _loads(compact)
-    leaf = max(_leaves(wanted), key=len, default="").encode()
-    for start, end in _parts(content):
-        part = content[start:end]
-        if leaf in part and len(part) <= 4 * len(compact) + 64 and _says(part, wanted):
-            return content.count(b"\n", 0, start) + 1, part.decode("utf-8", "replace")
-    return None, None
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Objects and arrays of a JSON text by what they say, numbers taken as they are spelt."""
+
+    content: bytes
+    by_value: dict[str, list[tuple[int, int]]]
+    objects: list[tuple[int, int, dict[str, Any]]]
+
+    @classmethod
+    def of(cls, content: bytes) -> _Places:
+        by_value: dict[str, list[tuple[int, int]]] = {}
+        objects: list[tuple[int, int, dict[str, Any]]] = []
+        for start, end in _parts(content):
+            if end - start > _RECORD_BYTES:
+                continue
+            try:
+                value = _loads(content[start:end])
+            except ValueError:
+                continue
+            by_value.setdefault(_canonical(value), []).append((start, end))
+            if isinstance(value, dict) and value:
+                objects.append((start, end, value))
+        return cls(content, by_value, objects)
+
+    def find(self, compact: str) -> tuple[int | None, str, str | None]:
+        """Line and text of the part that is the record, and what there is to say of it.
+
+        Parsers put what stands around a record beside it: then the largest part of it that stands
+        in the file is shown.
+        """
+        wanted = _loads(compact)
+        places = self.by_value.get(_canonical(wanted))
+        why = None
+        if places is None and isinstance(wanted, dict):
+            places = self._within(wanted) or self._around(wanted)
+            why = f"read together with what stands around it, as {compact}"
+        if not places:
+            return None, compact, "as the parser has it, who puts it together"
+        start, end = places[0]
+        text = self.content[start:end].decode("utf-8", "replace")
+        if len(places) > 1:
+            return None, text, f"the file says so in {len(places)} places"
+        return self.content.count(b"\n", 0, start) + 1, text, why
+
+    def _within(self, wanted: dict[str, Any]) -> list[tuple[int, int]] | None:
+        """The largest of the record's own parts: `{"row": …, "time": …}`."""
+        inner = [_canonical(v) for v in wanted.values() if isinstance(v, dict | list) and v]
+        return next(
+            (self.by_value[v] for v in sorted(inner, key=len, reverse=True) if v in self.by_value),
+            None,
+        )
+
+    def _around(self, wanted: dict[str, Any]) -> list[tuple[int, int]]:
+        """Objects the record has all members of, and those that have most."""
+        alike = [
+            (len(value), start, end)
+            for start, end, value in self.objects
+            if 2 * len(value) >= len(wanted) and _is_within(value, wanted)
+        ]
+        most = max((size for size, _, _ in alike), default=0)
+        return [(start, end) for size, start, end in alike if size == most]
 
 
-def _says(part: bytes, wanted: object) -> bool:
-    try:
-        return _loads(part) == wanted
-    except ValueError:
-        return False
+def _is_within(value: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    return all(name in wanted and wanted[name] == each for name, each in value.items())
+
+
+def _canonical(value: object) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 def _loads(text: str | bytes) -> object:
     found: object = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
     return found
-
-
-def _leaves(value: Any) -> Iterator[str]:
-    """Words that stand in the text as they are."""
-    if isinstance(value, dict):
-        for name, below in value.items():
-            yield from _leaves(name)
-            yield from _leaves(below)
-    elif isinstance(value, list):
-        for below in value:
-            yield from _leaves(below)
-    elif isinstance(value, str) and value.isascii() and not _ESCAPED & set(value):
-        yield value
 
 
 def _parts(content: bytes) -> Iterator[tuple[int, int]]:
