@@ -101,7 +101,7 @@ def _quarantined(about: Audited, asked: date) -> list[dict[str, Any]]:
             pl.read_parquet(io.BytesIO(about.store.get(key)))
             .group_by("reason")
             .len()
-            .sort(pl.col("len").neg(), "reason")
+            .sort("len", "reason", descending=[True, False])
         )
         told.append(
             {
