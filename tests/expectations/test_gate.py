@@ -306,6 +306,76 @@ NO_FALSE_ALARM = {
         DELETE FROM market_daily WHERE date < '2026-03-02';
         DELETE FROM market_total_daily WHERE date < '2026-03-02';
         DELETE FROM signals_daily WHERE date < '2026-03-02'""",
+    "one coin's spike that comes back and takes the longs with it": """
+        UPDATE prices_daily SET price_high = 1.5 * price_open, price_close = 1.1 * price_open
+        WHERE symbol = 'SOLUSDT' AND date = '2026-03-03';
+        UPDATE liquidations_daily SET long_usd = 20e6, total_usd = 20e6 + short_usd,
+          long_coin = 20e6 / 120, max_24h_usd = 21e6, max_1h_usd = 21e6
+        WHERE symbol = 'SOLUSDT' AND date = '2026-03-03';
+        UPDATE liquidations_hourly SET long_usd = 10e6, total_usd = 10e6 + short_usd
+        WHERE symbol = 'SOLUSDT' AND date = '2026-03-03' AND long_count > 0;
+        UPDATE open_interest_daily SET open_interest_usd_close = 100e6,
+          open_interest_usd_high = 100e6, open_interest_coin_close = 1e6,
+          open_interest_coin_high = 1e6 WHERE symbol = 'SOLUSDT'""",
+    "a quiet day everywhere": """
+        DELETE FROM liquidations_hourly WHERE date = '2026-03-03';
+        UPDATE liquidations_daily SET long_usd = 0, short_usd = 0, total_usd = 0, long_coin = 0,
+          short_coin = 0, long_count = 0, short_count = 0, largest_usd = NULL,
+          largest_side = NULL, largest_at = NULL, max_24h_usd = 0, max_24h_end = NULL,
+          max_1h_usd = 0, max_1h_end = NULL WHERE date = '2026-03-03'""",
+    # AXSUSDT 2026-01-17: 00, 08, 16, then hourly; on the 26th 00 … 08 hourly, 12, 16, 20.
+    "an interval that goes from 8 h to 1 h": """
+        UPDATE funding_daily SET settlement_count = 10, expected_settlement_count = NULL,
+          interval_hours = 1, hours_covered = 31, funding_rate_sum = 0.001,
+          funding_rate_8h = 0.008 / 31, funding_rate_annualised = 0.008 / 31 * 1095
+        WHERE date = '2026-03-03' AND venue = 'bybit'""",
+    "an interval that goes from 1 h to 4 h": """
+        UPDATE funding_daily SET settlement_count = 24, expected_settlement_count = 24,
+          interval_hours = 1, funding_rate_sum = 0.0024, funding_rate_8h = 0.0008,
+          funding_rate_annualised = 0.876 WHERE date < '2026-03-03' AND venue = 'bybit';
+        UPDATE funding_daily SET settlement_count = 12, expected_settlement_count = NULL,
+          interval_hours = 4, hours_covered = 21, funding_rate_sum = 0.0012,
+          funding_rate_8h = 0.0096 / 21, funding_rate_annualised = 0.0096 / 21 * 1095
+        WHERE date = '2026-03-03' AND venue = 'bybit'""",
+    # BitMEX until 2016-06-03: 12:00 only. The first 8 h settlements are of the next day.
+    "a venue that goes from once a day to every 8 h": """
+        UPDATE funding_daily SET settlement_count = 1, expected_settlement_count = 1,
+          interval_hours = 24, funding_rate_sum = 0.0003, funding_rate_first = 0.0003,
+          funding_rate_8h = 0.0001, funding_rate_annualised = 0.1095
+        WHERE date < '2026-03-03' AND venue = 'bybit'""",
+    # KuCoin and BitMEX settle at 04, 12 and 20 h; a halt moves one of them by two hours.
+    "a settlement that comes two hours late": """
+        UPDATE funding_daily SET interval_hours = 10, hours_covered = 26,
+          funding_rate_8h = 0.0048 / 26, funding_rate_annualised = 0.0048 / 26 * 1095
+        WHERE date = '2026-03-02' AND venue = 'bybit';
+        UPDATE funding_daily SET hours_covered = 22,
+          funding_rate_8h = 0.0048 / 22, funding_rate_annualised = 0.0048 / 22 * 1095
+        WHERE date = '2026-03-03' AND venue = 'bybit'""",
+    "a feed that is throttled from a documented day on": """
+        UPDATE liquidation_regimes SET valid_from = '2026-03-03';
+        UPDATE liquidations_daily SET completeness = 'complete'
+        WHERE date < '2026-03-03' AND venue = 'binance'""",
+    "a venue's first day": """
+        DELETE FROM funding_daily WHERE date < '2026-03-03' AND venue = 'bybit';
+        DELETE FROM open_interest_daily WHERE date < '2026-03-03' AND venue = 'bybit';
+        DELETE FROM liquidations_daily WHERE date < '2026-03-03' AND venue = 'bybit';
+        DELETE FROM liquidations_hourly WHERE date < '2026-03-03' AND venue = 'bybit';
+        DELETE FROM positioning_daily WHERE date < '2026-03-03' AND venue = 'bybit';
+        DELETE FROM prices_daily WHERE date < '2026-03-03' AND venue = 'bybit';
+        UPDATE coverage_daily SET status = 'unsupported', rows = 0, instruments_present = 0,
+          instruments_expected = NULL WHERE date < '2026-03-03' AND venue = 'bybit'""",
+    "two coins under one ticker, at a hundredth of the price, every day": """
+        INSERT INTO prices_daily BY NAME SELECT * REPLACE ('bybit' AS venue,
+          price_open / 100 AS price_open, price_high / 100 AS price_high,
+          price_low / 100 AS price_low, price_close / 100 AS price_close,
+          volume_usd / 100 AS volume_usd) FROM prices_daily WHERE symbol = 'SOLUSDT';
+        INSERT INTO instruments BY NAME SELECT * REPLACE ('bybit' AS venue)
+        FROM instruments WHERE symbol = 'SOLUSDT'""",
+    "a venue that lists twice as many coins as before": """
+        DELETE FROM funding_daily WHERE date < '2026-03-03' AND symbol IN ('SOLUSDT', 'XRPUSDT');
+        DELETE FROM open_interest_daily
+        WHERE date < '2026-03-03' AND symbol IN ('SOLUSDT', 'XRPUSDT');
+        DELETE FROM prices_daily WHERE date < '2026-03-03' AND symbol IN ('SOLUSDT', 'XRPUSDT')""",
     "old days are not this run's business": """
         UPDATE funding_daily SET settlement_count = 1 WHERE date = '2026-03-01';
         UPDATE coverage_daily SET status = 'partial' WHERE date = '2026-03-01'""",
@@ -324,6 +394,44 @@ def test_no_false_alarm(broken: Callable[[str], Path], scope: Scope, statements:
         replace_market(build)
     result = _audit(build, scope, own)
     assert _failed(result) == set()
+
+
+# 8,000 to 4,800 within the day, and what stood where at midnight: marks 3 % apart, coins of open
+# interest down by 25 to 45 %, a hundred times the usual longs liquidated, half of a venue unheard.
+CRASH = """
+    UPDATE prices_daily SET price_open = price_open * 1.33, price_high = price_open * 1.33,
+      price_low = price_open * 0.8 WHERE date = '2026-03-03';
+    UPDATE prices_daily SET price_close = 1.03 * price_close
+    WHERE date = '2026-03-03' AND venue = 'bybit';
+    UPDATE open_interest_daily SET open_interest_coin_low = 0.5 * open_interest_coin_low,
+      open_interest_coin_close = 0.55 * open_interest_coin_close,
+      open_interest_usd_low = 0.5 * open_interest_usd_low,
+      open_interest_usd_close = 0.55 * open_interest_usd_close
+    WHERE date = '2026-03-03' AND symbol IN ('SOLUSDT', 'XRPUSDT');
+    UPDATE open_interest_daily SET open_interest_coin_low = 0.7 * open_interest_coin_low,
+      open_interest_coin_close = 0.75 * open_interest_coin_close,
+      open_interest_usd_low = 0.7 * open_interest_usd_low,
+      open_interest_usd_close = 0.75 * open_interest_usd_close
+    WHERE date = '2026-03-03' AND base_asset IN ('BTC', 'ETH');
+    UPDATE liquidations_daily SET long_usd = 99 * long_usd, total_usd = 99 * long_usd + short_usd,
+      long_coin = 99 * long_coin, max_24h_usd = 99 * max_24h_usd,
+      max_1h_usd = 99 * max_1h_usd WHERE date = '2026-03-03';
+    UPDATE liquidations_hourly SET long_usd = 99 * long_usd,
+      total_usd = 99 * long_usd + short_usd WHERE date = '2026-03-03';
+    UPDATE funding_daily SET funding_rate_min = -0.003, funding_rate_last = -0.003
+    WHERE date = '2026-03-03';
+    UPDATE liquidations_daily SET completeness = 'partial'
+    WHERE date = '2026-03-03' AND venue = 'bybit'"""
+
+
+def test_a_crash_warns_and_takes_nothing_out(broken: Callable[[str], Path], scope: Scope) -> None:
+    build = broken(CRASH)
+    replace_market(build)
+    result = _audit(build, scope)
+    stopped = failing(result).filter(pl.col("severity") == Severity.CRITICAL.value)
+    assert stopped.rows() == []
+    assert result.unfit.is_empty()
+    assert ("liquidations_daily", "completeness_steady") in _failed(result)
 
 
 def test_market_of_the_valid_build_is_that_of_its_venue_tables(valid_build: Path) -> None:
