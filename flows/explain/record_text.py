@@ -155,7 +155,7 @@ class _Places:
         why = None
         if places is None and isinstance(wanted, dict):
             places = self._within(wanted) or self._around(wanted)
-            why = f"read together with what stands around it, as {compact}"
+            why = "read together with what stands around it"
         if not places:
             return None, compact, "as the parser has it, who puts it together"
         start, end = places[0]

@@ -259,7 +259,7 @@ def _recomputed(said: dict[str, Any], console: Console) -> None:
     if "parts" in said:
         _inputs(said["inputs"], console)
     if not differing:
-        _say(console, f"yes: all {count} values asked for are equal to the last bit", "green")
+        _say(console, f"yes: {count} of {count} values are equal to the last bit", "green")
     for each in differing:
         _say(
             console,

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
 
-from flows.explain.question import command
+import duckdb
+import pytest
+
+from flows.explain.absence import reasons
+from flows.explain.published import Build
+from flows.explain.question import Question, command
+from flows.storage.publication import Pointer
 from tests.explain.conftest import Markets
 from tests.flows.conftest import DAY, FIRST, LAST
 
@@ -84,14 +91,50 @@ def test_a_day_that_was_not_milled(markets: Markets) -> None:
     assert f"nearest days there are, after: {FIRST}" in said["reasons"]
 
 
-def test_a_dataset_nobody_brings_is_unsupported(markets: Markets) -> None:
-    ((venue, dataset),) = markets.sql(
-        "SELECT DISTINCT venue, dataset FROM coverage_daily WHERE status = 'unsupported' "
-        "ORDER BY ALL LIMIT 1"
-    ) or [(None, None)]
-    if venue is None:  # the simulator brings everything of these venues
-        return
-    raise AssertionError(f"ask about {dataset} of {venue} here")
+ASK = Question("funding_daily", {"date": LAST, "venue": "bybit", "symbol": "BTCUSDT"}, None)
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        (
+            "UPDATE coverage_daily SET status = 'unsupported' WHERE dataset = 'funding_rates'",
+            "unsupported: no source brings funding_rates of bybit",
+        ),
+        (
+            "UPDATE coverage_daily SET status = 'missing' WHERE dataset = 'funding_rates'",
+            "missing: there is nothing of funding_rates of bybit",
+        ),
+        (
+            "UPDATE coverage_daily SET status = 'partial', instruments_present = 1",
+            f"partial: funding_rates of bybit on {LAST} is there for 1 instruments of ",
+        ),
+        ("DELETE FROM coverage_daily", "coverage says nothing of bybit"),
+        (
+            "UPDATE instruments SET valid_from = '2021-02-03 08:00'",
+            "BTCUSDT was not listed yet: it began 2021-02-03 08:00 UTC",
+        ),
+        (
+            "UPDATE instruments SET valid_from = NULL, valid_to = '2021-01-30 16:00'",
+            "BTCUSDT was no more: it ended 2021-01-30 16:00 UTC",
+        ),
+        ("DELETE FROM funding_daily", "funding_daily has no rows at all"),
+        (
+            "DELETE FROM funding_daily WHERE symbol = 'BTCUSDT' AND venue = 'bybit'",
+            "it has no row on any day",
+        ),
+    ],
+)
+def test_what_is_known_of_a_row_that_is_not_there(
+    markets: Markets, tmp_path: Path, statement: str, reason: str
+) -> None:
+    build = Path(shutil.copyfile(markets.build, tmp_path / "build.duckdb"))
+    with duckdb.connect(str(build)) as connection:
+        connection.execute("DELETE FROM funding_daily WHERE venue = 'bybit' AND date = ?", [LAST])
+        connection.execute(statement)
+        pointer = Pointer.from_json(json.dumps(markets.pointer))
+        told = reasons(Build(pointer, build, connection), ASK)
+    assert any(reason in each for each in told), told
 
 
 def test_an_hour_without_events(markets: Markets) -> None:
