@@ -34,7 +34,7 @@ def render(said: dict[str, Any], console: Console, rows: int) -> None:
             _records(said["records"], console)
         _recomputed(said, console)
         _quality(said["quality"], console, rows)
-    _history(said["history"], console)
+    _history(said, console)
 
 
 def _head(console: Console, title: str) -> None:
@@ -308,10 +308,11 @@ def _quality(found: dict[str, Any], console: Console, rows: int) -> None:
             _table(console, found[name], rows)
 
 
-def _history(found: dict[str, Any], console: Console) -> None:
+def _history(said: dict[str, Any], console: Console) -> None:
+    found = said["history"]
     _head(console, "History")
     for each in found["versions"]:
-        value = "" if each["value"] is None else f" as {each['value']}"
+        value = f" as {_shown(each['value'])}" if said["column"] else ""
         until = f", until run {each['superseded_by']}" if each["superseded_by"] else ", stands"
         _say(
             console,
@@ -323,7 +324,7 @@ def _history(found: dict[str, Any], console: Console) -> None:
     for each in found["restatements"]:
         what = each["column_name"] or "the row"
         change = "" if each["kind"] != "changed" else (
-            f" {each['old_value']} → {each['new_value']}"
+            f" {_shown(each['old_value'])} → {_shown(each['new_value'])}"
         )  # fmt: skip
         _say(
             console,

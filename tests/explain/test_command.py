@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -80,7 +81,7 @@ def test_the_newest_day_has_a_name(config: str) -> None:
     assert told.stdout.startswith(f"market_daily {LAST} BTC")
 
 
-def test_a_tampered_raw_file_ends_the_command(own: Markets, tmp_path: object) -> None:
+def test_a_tampered_raw_file_ends_the_command(own: Markets) -> None:
     (key,) = {
         row["raw_key"] for row in own.explain("funding_daily", LAST, "binance", "BTCUSDT")["rows"]
     }
@@ -95,9 +96,7 @@ def test_a_tampered_raw_file_ends_the_command(own: Markets, tmp_path: object) ->
     assert "not what was taken in" in told.stderr
 
 
-def test_nothing_published(tmp_path: object, config: str) -> None:
-    from pathlib import Path  # noqa: PLC0415
-
+def test_nothing_published(config: str) -> None:
     empty = Path(config).with_name("empty.toml")
     empty.write_text('lake = "file:nowhere"\n')
     told = perpmill(str(empty), "market_daily", "2021-01-31", "BTC")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
+import polars as pl
 import pytest
 
 from flows.explain.inputs import State
 from flows.explain.question import VENUE_TABLES
+from flows.storage.ledger import Ledger
+from flows.storage.object_store import open_store
+from flows.storage.partitions import Layer
 from tests.explain.conftest import Markets
 from tests.flows.conftest import DAY, FIRST, LAST, Lake
 from transforms.schemas.published import PUBLISHED_TABLES, primary_key
@@ -91,14 +96,6 @@ def test_records_are_read_from_the_bytes_and_parsed_again(markets: Markets) -> N
 
 def test_a_partition_rebuilt_since_is_told(own: Markets) -> None:
     """A parser or a file changed after the publish: the rows are no longer those of the build."""
-    import io  # noqa: PLC0415
-
-    import polars as pl  # noqa: PLC0415
-
-    from flows.storage.ledger import Ledger  # noqa: PLC0415
-    from flows.storage.object_store import open_store  # noqa: PLC0415
-    from flows.storage.partitions import Layer  # noqa: PLC0415
-
     store = open_store(own.settings.lake, own.settings.s3.options())
     layer = Layer(store, Ledger(store, "later"), "normalised")
     key = layer.key("funding_rates", "binance", LAST)
