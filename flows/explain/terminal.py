@@ -20,7 +20,10 @@ def render(said: dict[str, Any], console: Console, rows: int) -> None:
     key = " ".join(_shown(value) for value in said["key"].values())
     console.print(f"[bold]{said['table']}[/bold] {_text(key)}", highlight=False)
     build = said["build"]
-    _say(console, f"published by run {build['run_id']} at {_shown(build['published_at'])}")
+    _say(
+        console,
+        f"as the build of run {build['run_id']} has it, published {_shown(build['published_at'])}",
+    )
     if not said["found"]:
         _absent(said, console)
     else:
