@@ -25,9 +25,17 @@ _TAKEN_OUT = """
 SELECT venue, dataset, excluded_because AS because
 FROM coverage_daily WHERE date = $day AND excluded_because IS NOT NULL ORDER BY venue, dataset
 """
+# What the day's rows say, and of venues without rows what is documented of their feeds.
 _LIQUIDATIONS = """
-SELECT venue, completeness, source FROM liquidation_regimes
-WHERE valid_from <= $day AND ($day < valid_to OR valid_to IS NULL) ORDER BY venue, completeness
+WITH documented AS (
+  SELECT venue, completeness, source FROM liquidation_regimes
+  WHERE valid_from <= $day AND ($day < valid_to OR valid_to IS NULL)
+), seen AS (
+  SELECT DISTINCT venue, completeness FROM liquidations_daily WHERE date = $day
+)
+SELECT venue, completeness, source FROM seen LEFT JOIN documented USING (venue, completeness)
+UNION ALL SELECT venue, completeness, source FROM documented ANTI JOIN seen USING (venue)
+ORDER BY venue, completeness
 """
 _CONFLICTS = """
 SELECT venue, dataset, count(DISTINCT (symbol, "at")) AS facts,
@@ -41,7 +49,7 @@ SELECT r.run_id, any_value(finished_at) AS published_at, table_name, venue, kind
   min_by(cause, item) AS cause
 FROM restatements AS r LEFT JOIN runs USING (run_id) WHERE date = $day
 GROUP BY r.run_id, table_name, venue, kind, column_name
-ORDER BY r.run_id DESC, table_name, venue NULLS FIRST, kind, column_name NULLS FIRST
+ORDER BY r.run_id DESC, cause, table_name, venue NULLS FIRST, kind, column_name NULLS FIRST
 """
 _FAILED = "SELECT * FROM expectation_results WHERE NOT success"
 
@@ -86,7 +94,7 @@ def _about(asked: date, now: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame
     return (
         failed.filter((pl.col("date") == asked) | named)
         .sort("run_id", descending=True)
-        .unique(["table_name", "expectation", "date", "venue"], keep="first", maintain_order=True)
+        .unique(["table_name", "expectation"], keep="first", maintain_order=True)
     )
 
 

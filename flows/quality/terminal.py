@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from rich.console import Console
@@ -104,7 +105,7 @@ def _day(about: Mapping[str, Any], console: Console) -> None:
         console,
         "liquidations",
         (
-            f"{row['venue']} {row['completeness']} ({row['source']})"
+            f"{row['venue']} {row['completeness']} ({row['source'] or 'documented nowhere'})"
             for row in about["liquidations"]
         ),
     )
@@ -125,18 +126,28 @@ def _day(about: Mapping[str, Any], console: Console) -> None:
             for row in about["conflicts"]
         ),
     )
-    _list(console, "restated since it was first published", map(_restated, about["restatements"]))
+    _list(console, "restated since it was first published", _restated(about["restatements"]))
     _heading(console, "what did not hold")
     _findings(about["findings"], console, with_run=True)
     if not about["findings"]:
         _line(console, Text("nothing"))
 
 
-def _restated(row: Mapping[str, Any]) -> str:
-    what = f"{row['table_name']}{_after('.', row['column_name'])}{_after(' ', row['venue'])}"
-    by = row["largest_difference"]
-    size = "" if by is None else f" by up to {by:.10g}"
-    return f"{row['run_id']}: {what}: {row['rows']} {row['kind']}{size} ({row['cause']})"
+def _restated(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """What a run changed and why, then a line for each table, venue and kind of change."""
+    for (run_id, cause), of_run in groupby(rows, key=lambda row: (row["run_id"], row["cause"])):
+        yield f"run {run_id}: {cause}"
+        keyed = groupby(of_run, key=lambda row: (row["table_name"], row["venue"], row["kind"]))
+        for (table, venue, kind), of_table in keyed:
+            told = [
+                f"{row['rows']} {row['column_name'] or 'rows'}{_by(row['largest_difference'])}"
+                for row in of_table
+            ]
+            yield f"  {table}{_after(' ', venue)} {kind}: {', '.join(told)}"
+
+
+def _by(difference: float | None) -> str:
+    return "" if difference is None else f" by up to {difference:.6g}"
 
 
 def _findings(

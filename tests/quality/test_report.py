@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from datetime import date
@@ -10,12 +11,13 @@ from pathlib import Path
 import duckdb
 import polars as pl
 import pytest
+from rich.console import Console
 
 from flows.failures import Exit
 from flows.quality.day import day
 from flows.quality.report import quality, told
 from flows.quality.run import audited
-from flows.quality.terminal import markdown
+from flows.quality.terminal import markdown, render
 from flows.storage.builds import Builds, NoCandidate
 from flows.storage.ledger import Ledger
 from flows.storage.object_store import open_store
@@ -89,7 +91,8 @@ def test_all_that_is_known_of_a_day(warned: TwoVenues, perpmill: Perpmill) -> No
     (out,) = said["taken_out"]
     assert (out["venue"], out["dataset"]) == ("bybit", "funding_rates")
     assert "funding_daily.rate_within_caps" in out["because"]
-    assert {row["venue"] for row in said["liquidations"]} >= {"binance"}
+    completeness = {row["venue"]: row["completeness"] for row in said["liquidations"]}
+    assert completeness == {"binance": "complete", "bybit": "unknown"}
     assert "coverage_daily.none_taken_out" in {row["rule"] for row in said["findings"]}
     assert {row["run_id"] for row in said["findings"]} == {warned.pointer["run_id"]}
     # The day before is whole.
@@ -161,6 +164,13 @@ def test_restatements_and_conflicts_are_summed_up(warned: TwoVenues, tmp_path: P
     # |3 − 1| = 2 is more than |4.5 − 5| = 0.5
     assert (restated["rows"], restated["largest_difference"]) == (2, 2.0)
     assert restated["cause"] == "a new file"
+    console = Console(width=40, file=io.StringIO())
+    shown = quality(warned.settings, None, UNFIT) | {"day": said}
+    render(shown, console)
+    text = console.file.getvalue()
+    assert "run later: a new file\n    market_daily changed: 2 oi_usd by up to 2\n" in text
+    assert "binance funding_rates: 2 facts, such as BTCUSDT" in text
+    assert "bybit unknown (documented nowhere)" in text
     (conflict,) = said["conflicts"]
     assert (conflict["venue"], conflict["facts"]) == ("binance", 2)
     assert conflict["example"] == "BTCUSDT 2021-01-30 00:00:00 funding_rate: kept 1, not 2"
