@@ -46,6 +46,18 @@ def _read_layer(run: Run, name: str, empty: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+_COUNTS = ("rows_read", "rows_kept", "rows_duplicate", "rows_quarantined")
+
+
+def _of_no_day() -> pl.Expr:
+    """A file in which no row of any day was found: nothing counts it, since no day reads it."""
+    return (
+        pl.col("first_date").is_null()
+        & pl.col("rows_read").is_null()
+        & (pl.col("dataset") != "instruments")
+    )
+
+
 def _raw_files(run: Run, corrected: pl.DataFrame) -> pl.DataFrame:
     datasets = pl.DataFrame(
         [
@@ -66,7 +78,7 @@ def _raw_files(run: Run, corrected: pl.DataFrame) -> pl.DataFrame:
         _read_layer(run, "accounting", Accounting.create_empty())
         .group_by("dataset", "raw_key")
         .agg(
-            pl.col("rows_read", "rows_kept", "rows_duplicate", "rows_quarantined").sum(),
+            pl.col(_COUNTS).sum(),
         )
         .rename({"raw_key": "key"})
     )
@@ -78,6 +90,7 @@ def _raw_files(run: Run, corrected: pl.DataFrame) -> pl.DataFrame:
         .join(datasets, on=["venue", "feed"])
         .join(counts, on=["dataset", "key"], how="left")
         .join(dropped, on=["dataset", "key"], how="left")
+        .with_columns(pl.when(_of_no_day()).then(0).otherwise(name).alias(name) for name in _COUNTS)
         .with_columns(
             pl.when(pl.col("rows_read").is_not_null()).then(pl.col("rows_dropped").fill_null(0))
         )

@@ -234,8 +234,9 @@ def sift(
     typed = records.frame.select(*values, _any(faults).alias("faulty")).with_columns(
         pl.col("faulty") | _any(checks)
     )
-    # Words are put together for the few that need them.
-    faulty = records.frame.filter(typed["faulty"])
+    # Words are put together for the few that need them; in one piece, since Polars 2.1 panics
+    # when it formats a column of which one piece was filtered empty.
+    faulty = records.frame.filter(typed["faulty"]).rechunk()
     set_aside = faulty.select(*values, _first(faults).alias("reason")).select(
         "raw_key", "raw_row", pl.col(at).alias("at"), pl.coalesce("reason", _first(checks))
     )

@@ -22,7 +22,7 @@ import polars as pl
 
 from flows.storage.ledger import Ledger
 from flows.storage.local_store import LocalStore
-from flows.storage.object_store import ObjectStore
+from flows.storage.object_store import LakeDamaged, ObjectNotFound, ObjectStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,12 +119,26 @@ def _scan(
 @contextmanager
 def _files(store: ObjectStore, keys: Sequence[str]) -> Iterator[list[Path]]:
     if isinstance(store, LocalStore):
-        yield [store.path(key) for key in keys]
+        paths = [store.path(key) for key in keys]
+        for key, path in zip(keys, paths, strict=True):
+            if not path.exists():
+                raise _gone(store, key)
+        yield paths
         return
     with TemporaryDirectory(prefix="perpmill-") as folder, ThreadPoolExecutor(8) as pool:
         paths = [Path(folder) / f"{n}.parquet" for n in range(len(keys))]
-        list(pool.map(store.get_file, keys, paths))
+        try:
+            list(pool.map(store.get_file, keys, paths))
+        except ObjectNotFound as error:
+            raise _gone(store, error) from error
         yield paths
+
+
+def _gone(store: ObjectStore, what: object) -> LakeDamaged:
+    return LakeDamaged(
+        f"{store.address}: {what} is gone from the lake, though the ledger knows of it; "
+        "what it was made from is still there: put it back, or make its day anew"
+    )
 
 
 def fingerprint(*parts: object) -> str:
