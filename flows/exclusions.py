@@ -13,7 +13,10 @@ from flows.run import Run, expectations_digest
 from flows.storage.partitions import Layer, fingerprint
 
 LEDGER = "exclusions"
+APPLIED = "exclusions_applied"
 KEY = ("dataset", "venue", "date")
+
+_LAYERS = ("normalised", "accounting")
 
 _SCHEMA: dict[str, pl.DataType] = {
     "dataset": pl.String(),
@@ -23,23 +26,62 @@ _SCHEMA: dict[str, pl.DataType] = {
     "reason": pl.String(),
 }
 
+_APPLIED: dict[str, pl.DataType] = {
+    "dataset": pl.String(),
+    "venue": pl.String(),
+    "date": pl.Date(),
+    "reason": pl.String(),
+    "out": pl.Boolean(),
+}
 
-def exclude(run: Run, unfit: pl.DataFrame) -> int:
+
+def exclude(run: Run, unfit: pl.DataFrame, inputs: pl.DataFrame) -> int:
     """Record venue-days to be taken out from the next transform on; how many were not out yet.
 
-    unfit: `expectations.gate.UNFIT`.
+    unfit: `expectations.gate.UNFIT`. inputs: partitions the judged build was made of
+    (`Builds.inputs`): a venue-day that consists of others by now was not judged.
     """
-    named = unfit.join(_contents(run), on=KEY).join(excluded(run), on=KEY, how="anti").sort(KEY)
+    judged = _contents(inputs.filter(pl.col("layer").is_in(_LAYERS)), unfit)
+    named = (
+        unfit.join(judged, on=KEY)
+        .join(_contents(_partitions(run), unfit), on=[*KEY, "content"], how="semi")
+        .join(excluded(run), on=KEY, how="anti")
+        .sort(KEY)
+    )
     run.ledger.append(LEDGER, named.select(_SCHEMA.keys()))
     return named.height
 
 
 def excluded(run: Run) -> pl.DataFrame:
-    """`dataset`, `venue`, `date` and `reason` of the venue-days that are out."""
+    """`dataset`, `venue`, `date` and `reason` of the venue-days that are out.
+
+    Of venues no longer configured those their tables are without: nothing makes these anew.
+    """
     said = run.ledger.latest(LEDGER, by=KEY)
     if said is None:
         return pl.DataFrame(schema=_SCHEMA).drop("content")
-    return said.join(_contents(run), on=[*KEY, "content"], how="semi").select(*KEY, "reason")
+    own = pl.col("venue").is_in(list(run.venues))
+    now = _contents(_partitions(run), said)
+    found = said.filter(own).join(now, on=[*KEY, "content"], how="semi").select(*KEY, "reason")
+    return pl.concat([found, _applied(run).filter(pl.col("out"), ~own).select(*KEY, "reason")])
+
+
+def unsettled(run: Run) -> pl.DataFrame:
+    """Venue-days (`KEY`, `reason`, `out`) the tables do not yet hold as they are now: out, or back.
+
+    They may lie far from the days of a run: a run was killed after the gate had found them, the
+    gate found them among days an earlier one had left unpublished, or its rules changed.
+    """
+    own = pl.col("venue").is_in(list(run.venues))
+    now = excluded(run).filter(own).with_columns(out=pl.lit(value=True))
+    held = _applied(run).filter(pl.col("out"), own)
+    back = held.join(now, on=KEY, how="anti").with_columns(out=pl.lit(value=False))
+    return pl.concat([now.join(held, on=[*KEY, "reason"], how="anti"), back]).sort(KEY)
+
+
+def settle(run: Run, moved: pl.DataFrame) -> None:
+    """Record that the tables hold these venue-days as `unsettled` said before they were made."""
+    run.ledger.append(APPLIED, moved)
 
 
 def without(partitions: pl.DataFrame, out: pl.DataFrame) -> pl.DataFrame:
@@ -48,14 +90,23 @@ def without(partitions: pl.DataFrame, out: pl.DataFrame) -> pl.DataFrame:
     return partitions.join(days, on=["name", "venue", "date"], how="anti", maintain_order="left")
 
 
-def _contents(run: Run) -> pl.DataFrame:
-    """What each venue-day of a dataset consists of, and what judges it."""
-    layers = [Layer(run.store, run.ledger, name).current() for name in ("normalised", "accounting")]
-    parts = pl.concat(layers).group_by("name", "venue", "date").agg(pl.col("sha256").sort())
-    digests = [fingerprint(expectations_digest(), *found) for found in parts["sha256"]]
-    return parts.select(
-        pl.col("name").alias("dataset"),
-        "venue",
-        "date",
-        content=pl.Series(digests, dtype=pl.String),
+def _applied(run: Run) -> pl.DataFrame:
+    """What the tables were made with when last a venue-day went out, or came back."""
+    said = run.ledger.latest(APPLIED, by=KEY)
+    return pl.DataFrame(schema=_APPLIED) if said is None else said.select(_APPLIED.keys())
+
+
+def _partitions(run: Run) -> pl.DataFrame:
+    return pl.concat(Layer(run.store, run.ledger, name).current() for name in _LAYERS)
+
+
+def _contents(partitions: pl.DataFrame, of: pl.DataFrame) -> pl.DataFrame:
+    """What each of these venue-days (`KEY`) consists of, and what judges it."""
+    parts = (
+        partitions.rename({"name": "dataset"})
+        .join(of, on=KEY, how="semi")
+        .group_by(KEY)
+        .agg(pl.col("sha256").sort())
     )
+    digests = [fingerprint(expectations_digest(), *found) for found in parts["sha256"]]
+    return parts.select(*KEY, content=pl.Series(digests, dtype=pl.String))

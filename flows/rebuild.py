@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
+from flows.exclusions import settle, unsettled
 from flows.reporting import Reporter
 from flows.run import Days, Run
 from flows.stages.aggregate import aggregate_days
@@ -19,6 +20,8 @@ def build_again(
     """The run's next candidate, from the normalised rows as they are; None if it would hold what
     is published already. The first one is gone: it is not to be published."""
     Builds(run.store, run.settings.cache).discard_candidate(run.run_id)
+    moved = unsettled(run)
     aggregate_days(run, days, reporter)
     market_days(run, days, reporter)
+    settle(run, moved)
     return build_candidate(run, asked, reporter)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, timedelta
 
+from flows.exclusions import settle, unsettled
 from flows.reporting import Reporter
 from flows.run import Days, Run
 from flows.stages.aggregate import aggregate_days
@@ -20,5 +21,7 @@ LOOKAHEAD = timedelta(days=max(table.lookahead_days for table in DAILY))
 def transform(run: Run, days: Sequence[date], reporter: Reporter) -> None:
     """Bring the tables of `days` (UTC) up to date with the raw files in the lake."""
     normalise_days(run, Days(min(days) - LOOKBACK, max(days) + LOOKAHEAD).each(), reporter)
+    moved = unsettled(run)
     aggregate_days(run, days, reporter)
     market_days(run, days, reporter)
+    settle(run, moved)

@@ -13,7 +13,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from flows.exclusions import excluded, without
+from flows.exclusions import excluded, unsettled, without
 from flows.instruments import venue_instruments
 from flows.reporting import Reporter, log
 from flows.run import Days, Run, stretches, transforms_digest
@@ -69,14 +69,19 @@ class _Normalised:
 
 def aggregate_days(run: Run, days: Sequence[date], reporter: Reporter) -> None:
     """Bring the daily tables up to date: the days asked for, and days already there whose windows
-    look at them."""
-    out = excluded(run)
+    look at them. Likewise days already there that look at a venue-day just taken out, or back."""
+    out, moved = excluded(run), unsettled(run)
     for venue in run.venues.values():
-        _aggregate_venue(run, venue, sorted(days), out, reporter)
+        _aggregate_venue(run, venue, sorted(days), out, moved, reporter)
 
 
 def _aggregate_venue(
-    run: Run, venue: Venue, days: list[date], out: pl.DataFrame, reporter: Reporter
+    run: Run,
+    venue: Venue,
+    days: list[date],
+    out: pl.DataFrame,
+    moved: pl.DataFrame,
+    reporter: Reporter,
 ) -> None:
     instruments = venue_instruments(run, venue)
     instruments_mark = fingerprint(instruments.write_csv())
@@ -87,8 +92,12 @@ def _aggregate_venue(
         for name, day, mark in there.select("name", "date", "fingerprint").iter_rows()
     }
     normalised = _Normalised.of(run, venue, out)
-    near = there.filter(pl.col("date").is_between(days[0] - REACH, days[-1] + REACH))["date"]
-    candidates = sorted({*days, *near})
+    own = moved.filter(pl.col("venue") == venue.name)["date"].unique().to_list()
+    spans = [(days[0], days[-1]), *((day, day) for day in own)]
+    near = pl.any_horizontal(
+        pl.col("date").is_between(first - REACH, last + REACH) for first, last in spans
+    )
+    candidates = sorted({*days, *there.filter(near)["date"]})
     tables = tables_of(venue)
     with reporter.steps(f"aggregate {venue.name}", len(tables) + 1) as advance:
         for table in tables:

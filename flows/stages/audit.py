@@ -43,11 +43,12 @@ def audit_candidate(run: Run, candidate: Candidate) -> Audit:
     )
     if verdict.verdict is Verdict.BLOCKED:
         pages = site_of(run.store, candidate.run_id)
+        inputs = builds.inputs(candidate.run_id)
         raise GateBlocked(
             f"The gate blocked run {candidate.run_id}: readers keep the last good build.\n"
             f"{summary(verdict)}" + (f"\npages: {pages}" if pages is not None else ""),
             verdict.results,
-            taken_out=exclude(run, verdict.unfit),
+            taken_out=0 if inputs is None else exclude(run, verdict.unfit, inputs),
         )
     # What Great Expectations said in full is in the pages now, and does not travel well.
     return replace(verdict, outcomes=())

@@ -15,7 +15,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from flows.exclusions import excluded, without
+from flows.exclusions import excluded, unsettled, without
 from flows.instruments import venue_instruments
 from flows.reporting import Reporter, log
 from flows.run import Days, Run, stretches, transforms_digest
@@ -107,22 +107,32 @@ class _Sources:
 
 
 def market_days(run: Run, days: Sequence[date], reporter: Reporter) -> None:
-    """Bring the market tables up to date with the daily tables of `days` and of those near them."""
+    """Bring the market tables up to date with the daily tables of `days` and of those near them,
+    and of those near venue-days just taken out, or back."""
     layer = Layer(run.store, run.ledger, "market")
-    first = min(days) - REACH
+    moved = unsettled(run)["date"].unique().sort()
+    spans = [(min(days), max(days)), *((day, day) for day in moved)]
     with reporter.steps("market", 2) as advance:
-        _bring_totals(run, layer, first, max(days) + REACH + LOOKBACK_DAYS * DAY)
+        _bring_totals(run, layer, _around(spans, LOOKBACK_DAYS))
         advance()
-        _bring_signals(run, layer, first, max(days) + REACH + history.LOOKBACK_DAYS * DAY)
+        _bring_signals(run, layer, _around(spans, history.LOOKBACK_DAYS))
         advance()
 
 
-def _bring_totals(run: Run, layer: Layer, first: date, last: date) -> None:
+def _around(spans: Sequence[tuple[date, date]], lookback_days: int) -> pl.Expr:
+    """Whether a `date` may hang on tables of these days."""
+    after = REACH + lookback_days * DAY
+    return pl.any_horizontal(
+        pl.col("date").is_between(first - REACH, last + after) for first, last in spans
+    )
+
+
+def _bring_totals(run: Run, layer: Layer, around: pl.Expr) -> None:
     sources = _Sources.of(run)
     there = layer.current().filter(pl.col("name").is_in(list(_TOTALS)))
     # Rows of days nobody asked for may be normalised already: a day is there once it has tables.
     daily = sources.partitions.filter(pl.col("name") != _EVENTS)
-    days = _days_of(first, last, daily, there)
+    days = _days_of(around, daily, there)
     marks = sources.marks(days)
     stale = _stale(there, list(_TOTALS), marks)
     for stretch in stretches(stale, run.settings.batch_days):
@@ -132,11 +142,11 @@ def _bring_totals(run: Run, layer: Layer, first: date, last: date) -> None:
     log.info("market", days=len(stale))
 
 
-def _bring_signals(run: Run, layer: Layer, first: date, last: date) -> None:
+def _bring_signals(run: Run, layer: Layer, around: pl.Expr) -> None:
     there = layer.current()
     market = there.filter(pl.col("name") == "market_daily", pl.col("rows") > 0)
     there = there.filter(pl.col("name") == _SIGNALS)
-    days = _days_of(first, last, market, there)
+    days = _days_of(around, market, there)
     marks = _marks(market, days, history.LOOKBACK_DAYS)
     stale = _stale(there, [_SIGNALS], marks)
     if not stale:
@@ -152,10 +162,10 @@ def _bring_signals(run: Run, layer: Layer, first: date, last: date) -> None:
     log.info("signals", days=len(stale))
 
 
-def _days_of(first: date, last: date, *partitions: pl.DataFrame) -> list[date]:
+def _days_of(around: pl.Expr, *partitions: pl.DataFrame) -> list[date]:
     """Days that have, or had, something to be computed from."""
-    days = pl.concat(frame["date"] for frame in partitions).unique().sort()
-    return days.filter(days.is_between(first, last)).to_list()
+    days = pl.concat(frame.select("date") for frame in partitions)
+    return days.filter(around)["date"].unique().sort().to_list()
 
 
 def _marks(

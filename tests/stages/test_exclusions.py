@@ -1,0 +1,95 @@
+"""Which venue-days are out, and whether the tables hold it so."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from expectations.gate import UNFIT
+from flows.exclusions import exclude, excluded, settle, unsettled
+from flows.restatements import made_of
+from flows.run import Run
+from tests.reconcile.lakes import begin, put
+
+DAY = date(2026, 3, 1)
+OUT = ("funding_rates", "bybit", DAY)
+BECAUSE = pl.DataFrame([(*OUT, "a rule")], schema=UNFIT, orient="row")
+
+
+def pay(run: Run, rate: str) -> None:
+    """Bybit's funding of the day: one settlement."""
+    put(
+        run,
+        "funding_rates",
+        [
+            {
+                "venue": "bybit",
+                "symbol": "BTCUSDT",
+                "base_asset": "BTC",
+                "quote_asset": "USDT",
+                "margin_type": "linear",
+                "contract_kind": "perpetual",
+                "settled_at": datetime(2026, 3, 1, 8, tzinfo=UTC),
+                "funding_rate": Decimal(rate),
+            }
+        ],
+    )
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    run = begin(tmp_path / "lake", ["binance", "bybit"])
+    pay(run, "5")
+    return run
+
+
+def named(frame: pl.DataFrame) -> list[tuple[object, ...]]:
+    return frame.select("dataset", "venue", "date").rows()
+
+
+def test_it_ends_with_other_rows_and_the_tables_follow(run: Run) -> None:
+    assert exclude(run, BECAUSE, made_of(run)) == 1
+    assert exclude(run, BECAUSE, made_of(run)) == 0
+    assert named(unsettled(run)) == [OUT]
+    settle(run, unsettled(run))
+    assert named(excluded(run)) == [OUT]
+    assert unsettled(run).is_empty()
+
+    pay(run, "0.0001")
+    assert excluded(run).is_empty()
+    assert unsettled(run).rows() == [(*OUT, "a rule", False)]
+    settle(run, unsettled(run))
+    assert unsettled(run).is_empty()
+
+
+def test_a_day_excluded_meanwhile_waits(run: Run) -> None:
+    before = unsettled(run)
+    exclude(run, BECAUSE, made_of(run))
+    settle(run, before)
+    assert named(unsettled(run)) == [OUT]
+
+
+def test_rows_the_gate_did_not_see_are_not_taken_out(run: Run) -> None:
+    seen = made_of(run)
+    pay(run, "0.0001")
+    assert exclude(run, BECAUSE, seen) == 0
+    assert excluded(run).is_empty()
+
+
+def test_of_a_venue_no_longer_configured_the_tables_stay_as_they_are(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exclude(run, BECAUSE, made_of(run))
+    settle(run, unsettled(run))
+    later = begin(tmp_path / "lake", ["binance"])
+    monkeypatch.setattr("flows.exclusions.expectations_digest", lambda: "other rules")
+    assert named(excluded(later)) == [OUT]
+    assert unsettled(later).is_empty()
+    # Configured again, it is judged by the rules of today.
+    back = begin(tmp_path / "lake", ["binance", "bybit"])
+    assert excluded(back).is_empty()
+    assert unsettled(back).rows() == [(*OUT, "a rule", False)]
