@@ -17,6 +17,8 @@ APPLIED = "exclusions_applied"
 KEY = ("dataset", "venue", "date")
 
 _LAYERS = ("normalised", "accounting")
+_VOLUME = "prices_daily.volume_"
+"""How rules about volume begin (`expectations.gate.UNFIT`, column reason)."""
 
 _SCHEMA: dict[str, pl.DataType] = {
     "dataset": pl.String(),
@@ -41,6 +43,7 @@ def exclude(run: Run, unfit: pl.DataFrame, inputs: pl.DataFrame) -> int:
     unfit: `expectations.gate.UNFIT`. inputs: partitions the judged build was made of
     (`Builds.inputs`): a venue-day that consists of others by now was not judged.
     """
+    unfit = _with_what_it_values(run, unfit)
     judged = _contents(inputs.filter(pl.col("layer").is_in(_LAYERS)), unfit)
     named = (
         unfit.join(judged, on=KEY)
@@ -50,6 +53,22 @@ def exclude(run: Run, unfit: pl.DataFrame, inputs: pl.DataFrame) -> int:
     )
     run.ledger.append(LEDGER, named.select(_SCHEMA.keys()))
     return named.height
+
+
+def _with_what_it_values(run: Run, unfit: pl.DataFrame) -> pl.DataFrame:
+    """Where a venue's amounts are valued at its prices they go out with these; not if only the
+    volume is at fault, which values nothing."""
+    valued = [
+        (dataset, venue, day, f"valued at prices that are out: {reason}")
+        for venue, day, reason in unfit.filter(pl.col("dataset") == "prices")
+        .select("venue", "date", "reason")
+        .iter_rows()
+        if venue in run.venues
+        and not all(broken.startswith(_VOLUME) for broken in reason.split("; "))
+        for dataset in sorted(run.venues[venue].priced_by_prices)
+    ]
+    more = pl.DataFrame(valued, schema=unfit.schema, orient="row")
+    return pl.concat([unfit, more]).unique(KEY, keep="first", maintain_order=True)
 
 
 def excluded(run: Run) -> pl.DataFrame:

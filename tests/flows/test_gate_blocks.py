@@ -43,7 +43,8 @@ def test_an_absurd_funding_rate_blocks_and_a_corrected_file_publishes(
     assert own.seen() == before
     failed = blocked.value.results.filter(~blocked.value.results["success"])
     critical = failed.filter(failed["severity"] == "critical")
-    assert ("funding_daily", "rate_within_caps") in critical.select(
+    # The day was taken out; it was that of the only venue, and that blocks.
+    assert ("coverage_daily", "largest_venue_not_taken_out") in critical.select(
         "table_name", "expectation"
     ).rows()
     message = str(blocked.value)

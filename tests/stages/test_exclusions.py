@@ -93,3 +93,42 @@ def test_of_a_venue_no_longer_configured_the_tables_stay_as_they_are(
     back = begin(tmp_path / "lake", ["binance", "bybit"])
     assert excluded(back).is_empty()
     assert unsettled(back).rows() == [(*OUT, "a rule", False)]
+
+
+def _interest(run: Run) -> None:
+    put(
+        run,
+        "open_interest",
+        [
+            {
+                "venue": "bybit",
+                "symbol": "BTCUSDT",
+                "base_asset": "BTC",
+                "quote_asset": "USDT",
+                "margin_type": "linear",
+                "contract_kind": "perpetual",
+                "sampled_at": datetime(2026, 3, 1, 8, tzinfo=UTC),
+                "open_interest_coin": 1.0,
+                "open_interest_usd": 1.0,
+            }
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("reason", "also_valued"),
+    [
+        ("prices_daily.majors_like_others (BTCUSDT)", True),
+        ("prices_daily.volume_believable; prices_daily.like_others", True),
+        ("prices_daily.volume_believable; prices_daily.volume_fits_price (x)", False),
+    ],
+)
+def test_amounts_valued_at_prices_go_out_with_them(
+    run: Run, reason: str, *, also_valued: bool
+) -> None:
+    """Bybit's open interest has no dollars but by its prices; what it settles needs none."""
+    _interest(run)
+    unfit = pl.DataFrame([("prices", "bybit", DAY, reason)], schema=UNFIT, orient="row")
+    assert exclude(run, unfit, made_of(run)) == int(also_valued)
+    found = [("open_interest", "bybit", DAY)] if also_valued else []
+    assert named(excluded(run)) == found
