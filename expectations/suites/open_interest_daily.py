@@ -152,4 +152,24 @@ RULES = (
         limits={"max_factor": 5, "min_usd": 1_000_000},
         days=True,
     ),
+    no_rows(
+        "no_spike",
+        """
+        SELECT t.date, t.venue, t.symbol, t.open_interest_coin_low AS low,
+          t.open_interest_coin_high AS high, t.open_interest_usd_high AS usd_high
+        FROM batch AS t JOIN batch AS p
+        ON p.date = t.date - 1 AND p.venue = t.venue AND p.symbol = t.symbol
+        WHERE t.date BETWEEN {first} AND {last}
+        AND t.open_interest_coin_high > {max_factor} * t.open_interest_coin_low
+        AND coalesce(t.open_interest_usd_high, {min_usd}) >= {min_usd}
+        ORDER BY t.open_interest_usd_high DESC NULLS LAST, t.date, t.venue, t.symbol
+        """,
+        severity=Severity.WARNING,
+        reason="a snapshot or an hour in another unit, or zeros for what was not reported, make "
+        "the day's high, low and mean, and leave its close alone",
+        threshold="coin_high ≤ {max_factor} × coin_low within a day, from {min_usd:,.0f} USD up, "
+        "of instruments that were there the day before",
+        limits={"max_factor": 5, "min_usd": 1_000_000},
+        days=True,
+    ),
 )

@@ -39,6 +39,23 @@ RULES = (
         excludes=True,
     ),
     no_rows(
+        "no_spike",
+        """
+        SELECT t.date, t.venue, t.symbol, t.price_low, t.price_high
+        FROM batch AS t JOIN batch AS p
+        ON p.date = t.date - 1 AND p.venue = t.venue AND p.symbol = t.symbol
+        WHERE t.date BETWEEN {first} AND {last}
+        AND t.price_high > {max_factor} * t.price_low
+        ORDER BY t.price_high / t.price_low DESC, t.date, t.venue, t.symbol
+        """,
+        severity=Severity.WARNING,
+        reason="an hour in another unit makes the day's high or low, and leaves its close alone",
+        threshold="price_high ≤ {max_factor} × price_low within a day, of instruments that were "
+        "there the day before",
+        limits={"max_factor": 5},
+        days=True,
+    ),
+    no_rows(
         "volume_both_or_neither",
         """
         SELECT date, venue, symbol, volume_coin, volume_usd FROM batch

@@ -189,6 +189,10 @@ BREAKS: dict[tuple[str, str], tuple[str, int]] = {
         f"UPDATE open_interest_daily SET open_interest_coin_close = 5251 {ON}",
         1,
     ),
+    ("open_interest_daily", "no_spike"): (
+        f"UPDATE open_interest_daily SET open_interest_coin_low = open_interest_coin_high / 6 {ON}",
+        1,
+    ),
     ("open_interest_daily", "not_halved"): (
         f"DELETE FROM open_interest_daily {OF_BINANCE} "
         "AND symbol IN ('ETHUSDT', 'SOLUSDT', 'XRPUSDT')",
@@ -337,6 +341,10 @@ BREAKS: dict[tuple[str, str], tuple[str, int]] = {
     ("prices_daily", "not_empty"): ("DELETE FROM prices_daily", 1),
     ("prices_daily", "fresh"): ("DELETE FROM prices_daily WHERE date = '2026-03-03'", 1),
     ("prices_daily", "nobody_gone"): (f"DELETE FROM prices_daily {ON}", 1),
+    ("prices_daily", "no_spike"): (
+        f"UPDATE prices_daily SET price_low = price_high / 6 {ON}",
+        1,
+    ),
     ("prices_daily", "prices_in_order"): (f"UPDATE prices_daily SET price_close = 64000 {ON}", 1),
     ("prices_daily", "volume_both_or_neither"): (
         f"UPDATE prices_daily SET volume_usd = 0 {ON}",
