@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from flows.cli import app
@@ -52,8 +53,12 @@ def rows(told: Result) -> list[dict[str, Any]]:
 # ---- queries ------------------------------------------------------------------------------------
 
 
-def test_the_list_names_every_query_with_its_question_and_parameters() -> None:
-    told = CliRunner().invoke(app, ["queries"], env={"COLUMNS": "300"})
+def test_the_list_names_every_query_with_its_question_and_parameters(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # A console takes its width when it is made.
+    monkeypatch.setattr("flows.cli.out", Console(width=300))
+    told = CliRunner().invoke(app, ["queries"])
     assert told.exit_code == Exit.DONE, told.output
     lines = {line.split()[0]: line for line in told.stdout.splitlines()[1:] if line.strip()}
     for query in cookbook().values():
