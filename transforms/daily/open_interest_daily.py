@@ -58,7 +58,7 @@ def compute(inputs: Inputs, first: date, last: date) -> pl.DataFrame:
             *(expression for unit in _UNITS for expression in _over_the_day(unit)),
             sample_count=pl.len().cast(pl.Int64),
             last_hour=pl.col("sampled_at").last().dt.hour(),
-            # Coarser series of the same instrument lie on the grid of the finest; polls lie on none.
+            # Coarser series of one instrument lie on the grid of the finest; polls lie on none.
             expected_sample_count=pl.when(pl.col("sample_interval_minutes").null_count() == 0).then(
                 _MINUTES_PER_DAY // pl.col("sample_interval_minutes").min()
             ),
