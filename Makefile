@@ -10,7 +10,7 @@ UV = $(if $(INDEX),UV_DEFAULT_INDEX="$(INDEX)") UV_LINK_MODE=copy $(BIN)/uv
 LAKE ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check fmt lint types contracts bench docs lock clean
+.PHONY: help install demo test faults check fmt lint types contracts bench docs lock clean
 
 help: ## show this
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,9 @@ demo: .venv/.run ## simulate January 2021, mill it night by night, publish, and 
 test: .venv/.dev ## lint, types, import contracts and all tests
 	@$(MAKE) --no-print-directory lint types contracts
 	@$(BIN)/pytest -n auto --dist loadfile
+
+faults: .venv/.dev ## run the catalogue of injected faults (docs/faults.md); some ten minutes
+	@$(BIN)/pytest tests/faults -n auto --dist loadfile
 
 check: test ## the same as CI
 

@@ -1,0 +1,27 @@
+"""Prices, liquidations and instruments at the largest venue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.direct import direct_gate
+from tests.faults.fault import Fault
+from tests.faults.on_binance_liquidations import FAULTS as LIQUIDATIONS
+from tests.faults.on_binance_prices import FAULTS as PRICES
+from tests.faults.world import World, complaints
+from tests.faults.worlds import pair
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    made = pair(tmp_path_factory.mktemp("world"))
+    with direct_gate():
+        made.prepare()
+    return made
+
+
+@pytest.mark.parametrize("fault", [*PRICES, *LIQUIDATIONS], ids=lambda fault: fault.name)
+def test_what_comes_of_it(world: World, fault: Fault, tmp_path: Path) -> None:
+    assert complaints(fault, world.meet(fault, tmp_path), world.clean) == []
