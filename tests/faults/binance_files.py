@@ -39,7 +39,7 @@ def rows(pattern: str, change: Callable[[Row], Row | list[Row] | None]) -> Chang
 
 
 def cell(
-    pattern: str, column: str, change: Callable[[str], str], *, hour: int | None = None
+    pattern: str, column: str, change: Callable[[str], str], *, hour: int | range | None = None
 ) -> Change:
     """Another value in a column on the day of the night (in one hour of it)."""
 

@@ -13,15 +13,16 @@ _DAY_MS = 86_400_000
 _STAMPS = ("calc_time", "create_time", "open_time", "time")
 
 
-def of_night(row: Row, hour: int | None = None) -> bool:
-    """Whether a record is of the night's day (and of an hour of it)."""
+def of_night(row: Row, hour: int | range | None = None) -> bool:
+    """Whether a record is of the night's day (and of an hour, or of some hours, of it)."""
     text = next(row[name] for name in _STAMPS if name in row)
     if text.isdecimal():
         moment = datetime.fromtimestamp(int(text) / 1000, UTC)
     else:
         moment = datetime.fromisoformat(text if "+" in text or "Z" in text else f"{text}+00:00")
     on_day = 0 <= moment.timestamp() * 1000 - NIGHT_MS < _DAY_MS
-    return on_day and (hour is None or moment.hour == hour)
+    hours = range(hour, hour + 1) if isinstance(hour, int) else hour
+    return on_day and (hours is None or moment.hour in hours)
 
 
 def shifted(text: str, by: timedelta) -> str:

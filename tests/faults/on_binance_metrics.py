@@ -132,8 +132,8 @@ FAULTS = (
     Fault(
         "binance-oi-negative",
         "Binance, metrics of BTCUSDT",
-        "negative for an hour",
-        cell(METRICS, "sum_open_interest", lambda v: f"-{v}", hour=8),
+        "negative from 06:00 to 12:00",
+        cell(METRICS, "sum_open_interest", lambda v: f"-{v}", hour=range(6, 12)),
         Q,
         ("raw_files.hardly_any_quarantined",),
         (BTC_OI, BTC_POS),
@@ -141,8 +141,8 @@ FAULTS = (
     Fault(
         "binance-oi-text",
         "Binance, metrics of BTCUSDT",
-        "n/a for an hour",
-        cell(METRICS, "sum_open_interest", put("n/a"), hour=8),
+        "n/a from 06:00 to 12:00",
+        cell(METRICS, "sum_open_interest", put("n/a"), hour=range(6, 12)),
         Q,
         ("raw_files.hardly_any_quarantined",),
         (BTC_OI, BTC_POS),

@@ -66,8 +66,9 @@ FAULTS = (
         "Binance, markPriceKlines of BTCUSDT",
         "high and low swapped",
         rows(MARK, swapped("high", "low")),
-        B,
+        T,
         ("prices_daily.prices_in_order",),
+        ("prices_daily/binance/*",),
     ),
     Fault(
         "binance-volume-columns-swapped",

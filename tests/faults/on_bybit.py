@@ -365,11 +365,9 @@ FAULTS = (
             MARK,
             lambda row: [row[0], *(times(10)(cell) for cell in row[1:])] if night(row) else row,
         ),
-        B,
-        (
-            "usd_fits_price",
-            "largest_venue_not_taken_out",
-        ),
+        T,
+        ("usd_fits_price",),
+        ("*/bybit/*",),
     ),
     Fault(
         "bybit-price-missing",

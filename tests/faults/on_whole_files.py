@@ -94,7 +94,7 @@ FAULTS = (
         "the rows of ETHUSDT in its file",
         file_of_another_symbol,
         Q,
-        ("raw_files.few_quarantined",),
+        ("raw_files.hardly_any_quarantined",),
         (BTC_OI, BTC_POS),
     ),
     Fault(

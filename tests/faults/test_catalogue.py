@@ -131,6 +131,6 @@ def test_a_fault_declared_as_another_is_found_at_night(
 
 
 def test_a_fault_that_changes_nothing_is_none(world: World, tmp_path: Path) -> None:
-    nothing = replace(fault(Outcome.HARMLESS), make=binance_files.text(binance_files.FUNDING, str))
+    nothing = replace(fault(Outcome.HARMLESS), make=binance_files.raw(binance_files.METRICS, bytes))
     with pytest.raises(AssertionError, match="changed no file"):
         world.meet(nothing, tmp_path / "nothing")
