@@ -314,9 +314,12 @@ NO_FALSE_ALARM = {
         WHERE symbol = 'SOLUSDT' AND date = '2026-03-03';
         UPDATE liquidations_hourly SET long_usd = 10e6, total_usd = 10e6 + short_usd
         WHERE symbol = 'SOLUSDT' AND date = '2026-03-03' AND long_count > 0;
-        UPDATE open_interest_daily SET open_interest_usd_close = 100e6,
-          open_interest_usd_high = 100e6, open_interest_coin_close = 1e6,
-          open_interest_coin_high = 1e6 WHERE symbol = 'SOLUSDT'""",
+        UPDATE open_interest_daily SET open_interest_usd_open = 100e6,
+          open_interest_usd_high = 100e6, open_interest_usd_low = 100e6,
+          open_interest_usd_close = 100e6, open_interest_usd_mean = 100e6,
+          open_interest_coin_open = 1e6, open_interest_coin_high = 1e6,
+          open_interest_coin_low = 1e6, open_interest_coin_close = 1e6,
+          open_interest_coin_mean = 1e6 WHERE symbol = 'SOLUSDT'""",
     "a quiet day everywhere": """
         DELETE FROM liquidations_hourly WHERE date = '2026-03-03';
         UPDATE liquidations_daily SET long_usd = 0, short_usd = 0, total_usd = 0, long_coin = 0,
