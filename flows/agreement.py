@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
+from expectations.gate import WORST_ROWS
 from flows.reconcile import DIFFERENCES, NothingToReconcile, Reconciliation, reconcile
 from flows.run import Days, Run
 from transforms.schemas.evidence import ExpectationResults, Severity
@@ -14,7 +15,6 @@ from transforms.schemas.market import MARKET_TABLES
 
 EXPECTATION = "equals_independent_sql"
 THRESHOLD = "every value within 1e-9 of what sql/reconcile makes of the normalised rows"
-WORST_ROWS = 5
 
 
 def agreement(run: Run, build: Path, days: Days, run_id: str) -> pl.DataFrame:

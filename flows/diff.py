@@ -115,7 +115,7 @@ def _tables(
             and name not in key
             and data_type == (new or there).get(name)
         }
-        missing = f"(SELECT * FROM {'later' if old is None else 'earlier'}.{table} LIMIT 0)"  # noqa: S608
+        missing = f"(SELECT * FROM {'later' if old is None else 'earlier'}.{table} LIMIT 0)"  # noqa: S608 - names of ours
         query = cells(
             missing if old is None else f"earlier.{table}",
             missing if new is None else f"later.{table}",
@@ -124,7 +124,7 @@ def _tables(
         )
         shown = ", ".join(f"c.{quoted(name)}::VARCHAR" for name in key)
         frame = connection.execute(
-            f"SELECT '{table}' AS table_name, concat_ws({_SPACE}, {shown}) AS key, c.kind, "  # noqa: S608
+            f"SELECT '{table}' AS table_name, concat_ws({_SPACE}, {shown}) AS key, c.kind, "  # noqa: S608 - names of ours
             f"c.column_name, c.old_value, c.new_value, c.difference FROM ({query}) AS c"
         ).pl()
         gained = sorted(new.keys() - old.keys()) if old is not None and new is not None else []

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from flows.exclusions import settle, unsettled
 from flows.reporting import Reporter
 from flows.run import Days, Run
-from flows.stages.aggregate import aggregate_days
 from flows.stages.build import build_candidate
-from flows.stages.market import market_days
 from flows.storage.builds import Builds, Candidate
+from flows.transform import make_tables
 
 
 def build_again(
@@ -20,8 +18,5 @@ def build_again(
     """The run's next candidate, from the normalised rows as they are; None if it would hold what
     is published already. The first one is gone: it is not to be published."""
     Builds(run.store, run.settings.cache).discard_candidate(run.run_id)
-    moved = unsettled(run)
-    aggregate_days(run, days, reporter)
-    market_days(run, days, reporter)
-    settle(run, moved)
+    make_tables(run, days, reporter)
     return build_candidate(run, asked, reporter)

@@ -21,6 +21,12 @@ LOOKAHEAD = timedelta(days=max(table.lookahead_days for table in DAILY))
 def transform(run: Run, days: Sequence[date], reporter: Reporter) -> None:
     """Bring the tables of `days` (UTC) up to date with the raw files in the lake."""
     normalise_days(run, Days(min(days) - LOOKBACK, max(days) + LOOKAHEAD).each(), reporter)
+    make_tables(run, days, reporter)
+
+
+def make_tables(run: Run, days: Sequence[date], reporter: Reporter) -> None:
+    """Bring the tables of `days` up to date with the normalised rows, and with what the gate took
+    out."""
     moved = unsettled(run)
     aggregate_days(run, days, reporter)
     market_days(run, days, reporter)

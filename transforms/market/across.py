@@ -37,14 +37,9 @@ def across_venues(inputs: MarketInputs, first: date, last: date) -> pl.DataFrame
 
 
 def _who_is_there(inputs: MarketInputs, first: date, last: date) -> pl.DataFrame:
-    tables = (
-        inputs.funding,
-        inputs.open_interest,
-        inputs.liquidations,
-        inputs.positioning,
-        inputs.prices,
+    seen = pl.concat(
+        between(t, first, last).select(*ASSET_DAY, "venue") for t in inputs.venue_tables
     )
-    seen = pl.concat(between(t, first, last).select(*ASSET_DAY, "venue") for t in tables)
     perpetuals = pl.concat(
         between(t, first, last)
         .filter(pl.col("contract_kind") == ContractKind.PERPETUAL.value)

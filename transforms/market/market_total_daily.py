@@ -48,15 +48,9 @@ def _as_one_asset(inputs: MarketInputs) -> MarketInputs:
 
 
 def _assets(inputs: MarketInputs) -> pl.DataFrame:
-    tables = (
-        inputs.funding,
-        without_traces(inputs.open_interest),
-        inputs.liquidations,
-        inputs.positioning,
-        inputs.prices,
-    )
+    counted = replace(inputs, open_interest=without_traces(inputs.open_interest))
     return (
-        pl.concat(table.select("date", "base_asset") for table in tables)
+        pl.concat(table.select("date", "base_asset") for table in counted.venue_tables)
         .group_by("date")
         .agg(assets=pl.col("base_asset").n_unique().cast(pl.Int64))
     )

@@ -33,3 +33,14 @@ class MarketInputs:
     reserves: pl.DataFrame
     instruments: pl.DataFrame
     events: pl.LazyFrame
+
+    @property
+    def venue_tables(self) -> tuple[pl.DataFrame, ...]:
+        """The tables a row of which makes an asset, or a venue, present on a day."""
+        return (
+            self.funding,
+            self.open_interest,
+            self.liquidations,
+            self.positioning,
+            self.prices,
+        )
