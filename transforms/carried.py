@@ -85,8 +85,8 @@ def _conflicts(orders: pl.DataFrame) -> pl.DataFrame:
                     pl.lit(f"amount_{amount}, {side.value}s of the day").alias("column_name"),
                     kept.cast(pl.String).alias("kept_value"),
                     other.cast(pl.String).alias("other_value"),
-                    pl.col("raw_key_kept").alias("kept_raw_key"),
-                    pl.col("raw_key").alias("other_raw_key"),
+                    pl.col("raw_key_kept").cast(pl.String).alias("kept_raw_key"),
+                    pl.col("raw_key").cast(pl.String).alias("other_raw_key"),
                 )
             )
     conflicts = pl.concat(found)

@@ -7,9 +7,11 @@ Inflating is bounded: nothing a venue publishes in the datasets we read comes ne
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
 
@@ -22,6 +24,12 @@ from transforms.payload import BadPayload, Payload
 INFLATED_LIMIT = 1 << 29  # 512 MiB; a month of one-minute bars is about 5 MB
 LINES_LIMIT = 1 << 36  # 64 GiB, in passing; an hour of all fills of a venue may be several
 
+# APPNOTE 4.3.16: mark, disk, its first disk, entries here, entries, size, offset, comment.
+_END = struct.Struct("<4s4H2LH")
+# 4.3.12: mark, made by, needs, flags, method, time, date, CRC, compressed, inflated, lengths of
+# name, extra and comment, disk, attributes inside and outside, offset.
+_ENTRY = struct.Struct("<4s6H3L5H2L")
+_IN_ZIP64 = 0xFFFFFFFF
 _LOCAL_HEADER_SIZE = 30
 _ENCRYPTED = 0x1
 _UTF8_NAME = 0x800
@@ -70,7 +78,62 @@ def _refuse_page(content: bytes) -> None:
         raise _BrokenError("an HTML or XML page instead of data")
 
 
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """What the directory of a zip says of its one member."""
+
+    flags: int
+    method: int
+    crc: int
+    compressed: int
+    inflated: int
+    name: bytes
+    at: int
+
+
 def _unzip(content: bytes, stem: str, limit: int) -> bytes:
+    member = _only_member(content)
+    name = _member_name(member)
+    if name != f"{stem}.csv":
+        raise _BrokenError(f"member {name!r} in the zip, expected {stem + '.csv'!r}")
+    if member.flags & _ENCRYPTED:
+        raise _BrokenError("the zip is encrypted")
+    if member.inflated > limit:
+        raise _BrokenError(f"inflates to {member.inflated} bytes, more than {limit}")
+    raw = _raw_member(content, member)
+    if member.method == zipfile.ZIP_STORED:
+        inflated = raw
+    elif member.method == zipfile.ZIP_DEFLATED:
+        inflated = _inflate(raw, _RAW_DEFLATE, limit)[0]
+    else:
+        raise _BrokenError(f"zip compression method {member.method} is not supported")
+    if len(inflated) != member.inflated or isal_zlib.crc32(inflated) != member.crc:
+        raise _BrokenError("CRC or size of the zip member does not match")
+    return inflated
+
+
+def _only_member(content: bytes) -> _Member:
+    """Of a zip as venues write it (one member, no comment, no 64-bit sizes) the directory is read
+    here, which takes a twentieth of the time of the standard reader. It has all others."""
+    if len(content) >= _END.size + _ENTRY.size:
+        mark, disk, first, here, count, size, start, comment = _END.unpack_from(
+            content, len(content) - _END.size
+        )
+        plain = (mark, disk, first, here, count, comment) == (b"PK\x05\x06", 0, 0, 1, 1, 0)
+        if plain and start + size == len(content) - _END.size and size >= _ENTRY.size:
+            entry = _ENTRY.unpack_from(content, start)
+            name_size, extra, remark, at = entry[10], entry[11], entry[12], entry[16]
+            if (
+                entry[0] == b"PK\x01\x02"
+                and size == _ENTRY.size + name_size + extra + remark
+                and max(entry[8], entry[9], at) < _IN_ZIP64
+            ):
+                name = content[start + _ENTRY.size : start + _ENTRY.size + name_size]
+                return _Member(entry[3], entry[4], entry[7], entry[8], entry[9], name, at)
+    return _by_standard_reader(content)
+
+
+def _by_standard_reader(content: bytes) -> _Member:
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
     # The standard reader also lets these escape for directories that were cut or altered.
@@ -80,48 +143,37 @@ def _unzip(content: bytes, stem: str, limit: int) -> bytes:
         members = archive.infolist()
     if len(members) != 1:
         raise _BrokenError(f"{len(members)} members in the zip, expected one")
-    member = members[0]
-    if _member_name(member) != f"{stem}.csv":
-        raise _BrokenError(
-            f"member {_member_name(member)!r} in the zip, expected {stem + '.csv'!r}"
-        )
-    if member.flag_bits & _ENCRYPTED:
-        raise _BrokenError("the zip is encrypted")
-    if member.file_size > limit:
-        raise _BrokenError(f"inflates to {member.file_size} bytes, more than {limit}")
-    raw = _raw_member(content, member)
-    if member.compress_type == zipfile.ZIP_STORED:
-        inflated = raw
-    elif member.compress_type == zipfile.ZIP_DEFLATED:
-        inflated = _inflate(raw, _RAW_DEFLATE, limit)[0]
-    else:
-        raise _BrokenError(f"zip compression method {member.compress_type} is not supported")
-    if len(inflated) != member.file_size or isal_zlib.crc32(inflated) != member.CRC:
-        raise _BrokenError("CRC or size of the zip member does not match")
-    return inflated
+    one = members[0]
+    return _Member(
+        one.flag_bits,
+        one.compress_type,
+        one.CRC,
+        one.compress_size,
+        one.file_size,
+        one.orig_filename.encode("utf-8" if one.flag_bits & _UTF8_NAME else "cp437"),
+        one.header_offset,
+    )
 
 
-def _member_name(member: zipfile.ZipInfo) -> str:
+def _member_name(member: _Member) -> str:
     """The name as UTF-8 where it is: many writers leave out the flag that says so."""
-    if member.flag_bits & _UTF8_NAME:
-        return member.filename
     try:
-        return member.filename.encode("cp437").decode()
+        return member.name.decode()
     except UnicodeError:
-        return member.filename
+        return member.name.decode("cp437")
 
 
-def _raw_member(content: bytes, member: zipfile.ZipInfo) -> bytes:
+def _raw_member(content: bytes, member: _Member) -> bytes:
     """Compressed bytes of a member; read past zipfile, whose zlib is three times slower."""
-    at = member.header_offset
+    at = member.at
     header = content[at : at + _LOCAL_HEADER_SIZE] if at >= 0 else b""
     if len(header) < _LOCAL_HEADER_SIZE or not header.startswith(b"PK\x03\x04"):
         raise _BrokenError("the zip's directory points outside the file")
     name_size = int.from_bytes(header[26:28], "little")
     extra_size = int.from_bytes(header[28:30], "little")
     start = at + _LOCAL_HEADER_SIZE + name_size + extra_size
-    raw = content[start : start + member.compress_size]
-    if len(raw) != member.compress_size:
+    raw = content[start : start + member.compressed]
+    if len(raw) != member.compressed:
         raise _BrokenError("the zip is truncated")
     return raw
 

@@ -236,7 +236,8 @@ def correct(reading: Reading, corrections: Sequence[Correction]) -> Outcome:
     counts: dict[str, pl.DataFrame] = {}
     for dataset in VALUES:
         some = [each for each in corrections if each.dataset == dataset]
-        result = _Corrected(rows[dataset], pl.DataFrame(schema=_DROPPED), [])
+        nothing = pl.DataFrame(schema=_DROPPED | {"raw_key": rows[dataset].schema["raw_key"]})
+        result = _Corrected(rows[dataset], nothing, [])
         if some:
             found = placed(rows[dataset], TIME_COLUMN[dataset], reading.files)
             result = _Corrected(found.filter(~pl.col("stray")), result.dropped, [])
@@ -321,6 +322,7 @@ def _counted(correction: Correction, rows: pl.DataFrame) -> pl.DataFrame:
     number = pl.len().cast(pl.Int64)
     return (
         rows.with_columns(
+            pl.col("raw_key").cast(pl.String),
             pl.lit(correction.dataset).alias("dataset"),
             pl.lit(correction.venue).alias("venue"),
             pl.lit(correction.id).alias("correction"),

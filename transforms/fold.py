@@ -65,9 +65,13 @@ def fold(
     basis: for a value that is only comparable between rows that agree on another column (a
         native amount between rows of one unit), that column.
     """
-    repeated = pl.struct(key).is_duplicated()
-    several = rows.filter(repeated).sort(*key, *order, nulls_last=True)
-    starts = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift()) for name in key)
+    ranked = in_order(rows, key)
+    news = ranked.select(_news(key))["news"]
+    if news.all():
+        return Folded(ranked, ranked.clear(), _no_conflicts(ranked, key))
+    repeated = ~(news & news.shift(-1, fill_value=True))
+    several = ranked.filter(repeated).sort(*key, *order, nulls_last=True)
+    starts = _news(key)
     several = several.with_columns(starts.cum_sum().alias("_fact"), (~starts).alias("_repeat"))
     # Within a fact the rows stand in `order`, so "first that is not NULL" is well defined.
     filled = several.group_by("_fact", maintain_order=True).agg(
@@ -89,9 +93,54 @@ def fold(
     )
     others = several.filter("_repeat")
     return Folded(
-        pl.concat([rows.filter(~repeated), kept]).sort(key),
+        pl.concat([ranked.filter(~repeated), kept]).sort(key),
         others.select(rows.columns),
         _conflicts(others, filled, key, values, basis or {}),
+    )
+
+
+def in_order(rows: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
+    """Rows sorted by a key without NULLs; which of equal ones comes first is left open.
+
+    Most keys fit into one integer, which sorts three times as fast as several columns do.
+    """
+    if _are_in_order(rows, key):
+        return rows
+    place, size = pl.Series([0], dtype=pl.Int64), 1
+    for name in key:
+        codes = _codes(rows[name])
+        if codes is None:
+            return rows.sort(key)
+        extent = int(codes.max()) + 1  # type: ignore[arg-type]  # an integer: it has no NULLs
+        size *= extent
+        if size >= 1 << 63:
+            return rows.sort(key)
+        place = place * extent + codes
+    return rows[place.arg_sort()]
+
+
+def _codes(column: pl.Series) -> pl.Series | None:
+    """Integers from 0 on that sort as the values do; None for values that have none."""
+    if column.dtype == pl.String:
+        return column.cast(pl.Enum(column.unique().sort())).to_physical().cast(pl.Int64)
+    if column.dtype.is_temporal() or column.dtype.is_integer():
+        numbers = column.to_physical().cast(pl.Int64)
+        return numbers - numbers.min()
+    return None
+
+
+def _are_in_order(rows: pl.DataFrame, key: Sequence[str]) -> bool:
+    ordered = pl.lit(value=True)
+    for name in reversed(key):
+        column, before = pl.col(name), pl.col(name).shift()
+        ordered = (column > before) | ((column == before) & ordered)
+    return bool(rows.select(ordered.all())[0, 0])
+
+
+def _news(key: Sequence[str]) -> pl.Expr:
+    """Whether a row states another fact than the one before it."""
+    return pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift()) for name in key).alias(
+        "news"
     )
 
 
@@ -138,8 +187,8 @@ def _conflicts(
                 pl.lit(name).alias("column_name"),
                 _text(f"{name}_filled", dtype).alias("kept_value"),
                 _text(name, dtype).alias("other_value"),
-                pl.col(f"_from_{name}").alias("kept_raw_key"),
-                pl.col("raw_key").alias("other_raw_key"),
+                pl.col(f"_from_{name}").cast(pl.String).alias("kept_raw_key"),
+                pl.col("raw_key").cast(pl.String).alias("other_raw_key"),
             )
         )
     conflicts = pl.concat(found).unique()

@@ -170,14 +170,21 @@ class InstrumentBook:
     def identify(self, rows: pl.DataFrame, time_column: str) -> Identified:
         """Adds what each row's symbol stood for at its time: facts, multiplier and listing.
 
-        `rows` comes back in the order of time; rows of unknown symbols come back apart, untouched.
+        `rows` comes back in no order of its own; rows of unknown symbols come back apart,
+        untouched.
         """
-        known = self.spans.select(pl.col("symbol").unique())
-        identified = (
-            rows.join(known, on="symbol", how="semi")
+        spans = self._changes()
+        steady = pl.col("symbol").is_unique() & (pl.col("holds_from") == _EVER)
+        always = spans.filter(steady).drop("holds_from")
+        changing = spans.filter(~steady)
+        known = rows.join(always, on="symbol", maintain_order="left")
+        if known.height == rows.height:
+            return Identified(known, rows.clear())
+        changed = (
+            rows.join(changing, on="symbol", how="semi")
             .sort(time_column, maintain_order=True)
             .join_asof(
-                self.spans.select("symbol", "holds_from", *_IDENTITY).sort("holds_from"),
+                changing.sort("holds_from"),
                 left_on=time_column,
                 right_on="holds_from",
                 by="symbol",
@@ -185,7 +192,20 @@ class InstrumentBook:
             )
             .drop("holds_from")
         )
-        return Identified(identified, rows.join(known, on="symbol", how="anti"))
+        return Identified(
+            pl.concat([known, changed.select(known.columns)]),
+            rows.join(self.spans, on="symbol", how="anti"),
+        )
+
+    def _changes(self) -> pl.DataFrame:
+        """The spans that say another thing than the one before: each night's answer is a span."""
+        spans = self.spans.select("symbol", "holds_from", *_IDENTITY).sort(
+            "symbol", "holds_from", maintain_order=True
+        )
+        same = pl.all_horizontal(
+            pl.col(name).eq_missing(pl.col(name).shift()) for name in ("symbol", *_IDENTITY)
+        )
+        return spans.filter(~same)
 
     def table(self) -> pl.DataFrame:
         """The published `Instruments`: each listing as last seen, sorted by its key."""

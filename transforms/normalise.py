@@ -19,7 +19,7 @@ import polars as pl
 
 from transforms import amounts
 from transforms.carried import one_provider_a_day
-from transforms.contracts import uphold
+from transforms.contracts import sealed, uphold
 from transforms.corrections import Correction, Outcome, correct
 from transforms.fold import ORIGIN, SAME_ORDER_WITHIN, Folded, fold
 from transforms.instruments import Identified, InstrumentBook, canonical, rules
@@ -117,7 +117,8 @@ def _converted(dataset: str, rows: pl.DataFrame, *, priced: bool) -> pl.DataFram
 def _folded(dataset: str, rows: pl.DataFrame, *, priced: bool) -> Folded:
     if dataset == "liquidations":
         return one_provider_a_day(rows)
-    key = primary_key(DATASETS[dataset])[1:]  # all of one venue
+    # All of one venue; day by day, so that the days are slices of the result.
+    key = ("date", *primary_key(DATASETS[dataset])[1:])
     if dataset in UNLISTED:
         return fold(rows, key, _VALUES[dataset], basis={_VALUES[dataset][0]: "basis"})
     if dataset != "open_interest":
@@ -142,13 +143,18 @@ def _set_aside(
 
 
 def _by_day(frame: pl.DataFrame, schema: type[dy.Schema]) -> Callable[[date], pl.DataFrame]:
-    """Splits a frame once; the result gives each day's rows in the schema's columns, or none."""
+    """Slices a frame whose days stand together; the result gives each day's rows in the schema's
+    columns, or none."""
     columns = schema.column_names()
-    days = frame.select("date", *columns).partition_by(
-        "date", as_dict=True, include_key=False, maintain_order=True
-    )
-    empty = frame.select(columns).clear()
-    return lambda day: days.get((day,), empty)
+    stretches = frame["date"].rle().struct.unnest()
+    ends = stretches["len"].cum_sum()
+    places = {
+        day: (end - length, length)
+        for day, length, end in zip(stretches["value"], stretches["len"], ends, strict=True)
+    }
+    assert len(places) == stretches.height, f"{schema.__name__}: days are mixed"  # noqa: S101
+    rows = frame.select(columns).with_columns(pl.col("^raw_key$").cast(pl.String))
+    return lambda day: rows.slice(*places.get(day, (0, 0)))
 
 
 def _counts(rows: pl.DataFrame, name: str) -> pl.DataFrame:
@@ -250,21 +256,31 @@ def _partitions(
             "rows_quarantined": quarantined,
         },
         f"{venue.name} {dataset}",
-    ).join(reading.files.select("raw_key", "symbol"), on="raw_key", maintain_order="left")
+    )
+    accounting = accounting.join(
+        reading.files.select("raw_key", "symbol"), on="raw_key", maintain_order="left"
+    )
 
     schema = DATASETS[dataset]
-    result = kept.select("date", *schema.column_names()).sort(primary_key(schema))
-    schema.validate(result.drop("date"))  # the key, which only now has to be unique
+    result = sealed(
+        dataset, kept.with_columns(pl.col("raw_key").cast(pl.String), venue=pl.lit(venue.name))
+    )
     conflicts = folded.conflicts.rename({time: "at"}).with_columns(
         pl.col("at").dt.date().alias("date")
     )
     common = [pl.lit(dataset).alias("dataset"), pl.lit(venue.name).alias("venue")]
     split = [
         _by_day(result, schema),
-        _by_day(quarantined.sort("raw_key", "raw_row", "reason").with_columns(common), Quarantine),
-        _by_day(conflicts.filter(within).with_columns(common), Conflicts),
+        _by_day(
+            quarantined.sort("date", "raw_key", "raw_row", "reason").with_columns(common),
+            Quarantine,
+        ),
+        _by_day(
+            conflicts.filter(within).sort("date", maintain_order=True).with_columns(common),
+            Conflicts,
+        ),
         _by_day(accounting.with_columns(common), Accounting),
-        _by_day(corrected.counts[dataset], CorrectedRows),
+        _by_day(corrected.counts[dataset].sort("date", maintain_order=True), CorrectedRows),
     ]
     return [
         Partition(dataset, venue.name, day, *(found(day) for found in split))
@@ -339,13 +355,18 @@ def instrument_reading(venue: Venue, payloads: Sequence[Payload]) -> InstrumentR
     Other datasets in the files are left to `normalise`. Raises as `normalise` does.
     """
     reading = read(venue, payloads)
-    rows = reading.rows[INSTRUMENTS]
+    rows, rejected = (
+        frame.with_columns(pl.col("raw_key").cast(pl.String))
+        for frame in (
+            reading.rows[INSTRUMENTS],
+            reading.rejected.filter(pl.col("dataset") == INSTRUMENTS),
+        )
+    )
     rule = rules(venue, rows["symbol"].drop_nulls().unique())
     named = canonical(rows, rule).with_columns(pl.lit(venue.name).alias("venue"))
     sound, faulty = uphold(INSTRUMENTS, named)
     schema = DATASETS[INSTRUMENTS]
     folded = fold(sound, primary_key(schema), _VALUES[INSTRUMENTS])
-    rejected = reading.rejected.filter(pl.col("dataset") == INSTRUMENTS)
     quarantined = pl.concat(
         [
             rejected.select("raw_key", "raw_row", "reason", "raw_text"),

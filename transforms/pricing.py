@@ -95,13 +95,14 @@ class KnownPrices:
         return cls(_once(bars), _once(_of_coins(everything, book)))
 
     def beside(self, rows: pl.DataFrame, time: str) -> pl.DataFrame:
-        """Identified rows, in the order of `time`, with the prices that they lack.
+        """Identified rows with the prices that they lack, in the order of `time`.
 
         `price` and, where the rows have it, `price_kind` (mark, index or last) are filled where
         `price` is NULL; `settlement_price` is the price of a quanto's settlement coin.
         """
         kinds = [kind for kind, _ in _KINDS]
-        found = _nearest(rows, time, "symbol", self.own).with_columns(
+        in_time = rows.sort(time, maintain_order=True)
+        found = _nearest(in_time, time, "symbol", self.own).with_columns(
             pl.col("_order").replace_strict(
                 dict(enumerate(kinds)), default=None, return_dtype=pl.String
             )
@@ -134,7 +135,7 @@ def _of_bars(bars: pl.DataFrame) -> pl.DataFrame:
         pl.col("opened_at").dt.date()
         == (pl.col("ended_at") - pl.duration(microseconds=1)).dt.date()
     )
-    found = [pl.DataFrame(schema=_KNOWN)]
+    found = [pl.DataFrame(schema=_KNOWN | {"raw_key": bars.schema["raw_key"]})]
     for (kind, exact), number in _ORDER.items():
         moment, price = ("opened_at", "price_open") if exact else ("ended_at", "price_close")
         found.append(

@@ -36,7 +36,9 @@ class Reading:
     """All feeds' findings together.
 
     rows: every dataset's native rows, with `source`, `precedence` and `carrier` of their feed.
-        What the venue itself exports comes before what carriers bring.
+        What the venue itself exports comes before what carriers bring. Here and in `rejected` and
+        `files`, `raw_key` is an Enum of all the keys, in their order: the text of a key is many
+        times as wide as the rest of a row, and is looked at again and again.
     files: per raw file its `symbol`, claimed `first_date` and `last_date`, `datasets`, and
         the `anchor` day on which records without a credible time are counted.
     """
@@ -47,7 +49,17 @@ class Reading:
     files: pl.DataFrame
 
 
-def _check_counts(venue: Venue, feed: Feed, payloads: Sequence[Payload], parsed: Parsed) -> None:
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A feed's rows and rejected records, with raw keys as an Enum."""
+
+    rows: dict[str, pl.DataFrame]
+    rejected: pl.DataFrame
+
+
+def _found(
+    venue: Venue, feed: Feed, payloads: Sequence[Payload], parsed: Parsed, keys: pl.Enum
+) -> _Found:
     """Raises LostRows unless rows + rejected = read, for every dataset and raw file."""
     stray = {*parsed.rows, *parsed.rejected["dataset"], *parsed.read["dataset"]} - {*feed.datasets}
     if stray:
@@ -57,49 +69,68 @@ def _check_counts(venue: Venue, feed: Feed, payloads: Sequence[Payload], parsed:
             raise LostRows(
                 f"{venue.name} {feed.name}: {name} is not in the native schema: {frame.schema}"
             )
+    given = pl.DataFrame({"raw_key": [p.raw_key for p in payloads]}, schema={"raw_key": keys})
+    rows = {name: _by_number(frame, keys) for name, frame in parsed.rows.items()}
+    rejected, read = (_by_number(frame, keys) for frame in (parsed.rejected, parsed.read))
     by = ["dataset", "raw_key"]
     came_out = pl.concat(
-        [parsed.rejected.select(by)]
-        + [f.select(pl.lit(name).alias("dataset"), "raw_key") for name, f in parsed.rows.items()]
-    ).group_by(by)
-    paths = pl.DataFrame(
-        {"raw_key": [p.raw_key for p in payloads], "path": [p.path for p in payloads]}
+        [rejected.group_by(by).agg(pl.len().alias("came_out"))]
+        + [
+            frame.group_by("raw_key")
+            .agg(pl.len().alias("came_out"))
+            .select(pl.lit(name).alias("dataset"), "raw_key", "came_out")
+            for name, frame in rows.items()
+        ]
     )
     wrong = (
-        parsed.read.group_by(by)
+        read.group_by(by)
         .agg(pl.col("rows_read").sum())
-        .join(came_out.agg(pl.len().alias("came_out")), on=by, how="full", coalesce=True)
-        .join(paths, on="raw_key", how="left")
+        .join(came_out.group_by(by).agg(pl.col("came_out").sum()), on=by, how="full", coalesce=True)
+        .join(given.with_columns(pl.lit(value=True).alias("given")), on="raw_key", how="left")
         .filter(
             (pl.col("rows_read").fill_null(0) != pl.col("came_out").fill_null(0))
-            | pl.col("path").is_null()
+            | pl.col("given").is_null()
         )
         .sort(by, nulls_last=True)
     )
     if wrong.height:
         first = wrong.row(0, named=True)
+        paths = {p.raw_key: p.path for p in payloads}
         raise LostRows(
-            f"{venue.name}: {first['path'] or first['raw_key']}: {first['dataset']}: "
+            f"{venue.name}: {paths.get(first['raw_key'], first['raw_key'])}: {first['dataset']}: "
             f"{first['rows_read']} records read, {first['came_out']} rows and rejected records "
             f"came out ({wrong.height} such)"
         )
+    return _Found(rows, rejected)
+
+
+def _by_number(frame: pl.DataFrame, keys: pl.Enum) -> pl.DataFrame:
+    """Raises LostRows for records of a file that nobody gave."""
+    numbered = frame.with_columns(pl.col("raw_key").cast(keys, strict=False))
+    if numbered["raw_key"].null_count():
+        lost = frame.filter(numbered["raw_key"].is_null())["raw_key"][0]
+        raise LostRows(f"{lost}: records of a file that was not read")
+    return numbered
 
 
 def _anchored(
     files: pl.DataFrame, rows: Mapping[str, pl.DataFrame], rejected: pl.DataFrame
 ) -> pl.DataFrame:
+    without = files.filter(pl.col("first_date").is_null()).select("raw_key")
     stamps = [rejected.select("raw_key", "dataset", "at")]
     stamps += [
         frame.select("raw_key", pl.lit(name).alias("dataset"), at=TIME_COLUMN[name])
         for name, frame in rows.items()
+        if name != INSTRUMENTS and without.height
     ]
     earliest = (
         pl.concat(stamps)
         .filter(pl.col("dataset") != INSTRUMENTS)
+        .join(without, on="raw_key", how="semi")
         .group_by("raw_key")
         .agg(pl.col("at").min().dt.date().alias("earliest"))
     )
-    return files.join(earliest, on="raw_key", how="left").with_columns(
+    return files.join(earliest, on="raw_key", how="left", maintain_order="left").with_columns(
         pl.coalesce("first_date", "earliest", "fetched_date").alias("anchor")
     )
 
@@ -120,15 +151,19 @@ def read(venue: Venue, payloads: Sequence[Payload]) -> Reading:
     for payload in sorted(payloads, key=lambda p: p.raw_key):
         if payload.raw_key in claims:
             raise ValueError(f"{venue.name}: {payload.raw_key} is given twice")
-        found = venue.feed_for(payload.source, payload.path)
-        if found is None:
+        known = venue.feed_for(payload.source, payload.path)
+        if known is None:
             raise BadPayload(venue.name, payload.path, f"no {payload.source} feed reads this path")
-        feed, claims[payload.raw_key] = found
+        feed, claims[payload.raw_key] = known
         by_feed[feed.name].append(payload)
 
+    keys = pl.Enum(list(claims))
     origin = {"source": pl.String(), "precedence": pl.Int64(), "carrier": pl.String()}
-    rows = {name: [pl.DataFrame(schema=NATIVE_SCHEMAS[name] | origin)] for name in DATASETS}
-    rejected = [pl.DataFrame(schema=REJECTED_SCHEMA)]
+    rows = {
+        name: [pl.DataFrame(schema=NATIVE_SCHEMAS[name] | {"raw_key": keys} | origin)]
+        for name in DATASETS
+    }
+    rejected = [pl.DataFrame(schema=REJECTED_SCHEMA | {"raw_key": keys})]
     notes = [pl.DataFrame(schema=NOTES_SCHEMA)]
     files: list[tuple[object, ...]] = []
     for feed in venue.feeds:
@@ -136,8 +171,10 @@ def read(venue: Venue, payloads: Sequence[Payload]) -> Reading:
         if not batch:
             continue
         parsed = feed.parse(batch)
-        _check_counts(venue, feed, batch, parsed)
-        for name, frame in parsed.rows.items():
+        found = _found(venue, feed, batch, parsed, keys)
+        notes.append(parsed.notes)
+        del parsed  # it holds the batch's texts, and the next feed's are on their way
+        for name, frame in found.rows.items():
             rows[name].append(
                 frame.with_columns(
                     pl.lit(feed.source.value).alias("source"),
@@ -145,8 +182,7 @@ def read(venue: Venue, payloads: Sequence[Payload]) -> Reading:
                     pl.lit(feed.carrier, pl.String).alias("carrier"),
                 )
             )
-        rejected.append(parsed.rejected)
-        notes.append(parsed.notes)
+        rejected.append(found.rejected)
         files += [
             (
                 p.raw_key,
@@ -158,13 +194,12 @@ def read(venue: Venue, payloads: Sequence[Payload]) -> Reading:
             )
             for p in batch
         ]
-        del parsed  # it holds the batch's texts, and the next feed's are on their way
     found_rows = {name: pl.concat(frames) for name, frames in rows.items()}
     set_aside = pl.concat(rejected)
     claimed = pl.DataFrame(
         files,
         schema={
-            "raw_key": pl.String(),
+            "raw_key": keys,
             "symbol": pl.String(),
             "first_date": pl.Date(),
             "last_date": pl.Date(),

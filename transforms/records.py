@@ -15,6 +15,7 @@ from enum import StrEnum
 
 import polars as pl
 
+from transforms.fold import in_order
 from transforms.native import EXACT_RATE, NATIVE_SCHEMAS, UTC_MICROS
 from transforms.payload import NOTES_SCHEMA, READ_SCHEMA, REJECTED_SCHEMA, Parsed, Payload
 
@@ -231,8 +232,12 @@ def sift(
         *(reading.value.alias(name) for name, reading in readings.items()),
     ]
     faults = [fault for reading in readings.values() for fault in reading.faults]
-    typed = records.frame.select(*values, _any(faults).alias("faulty")).with_columns(
-        pl.col("faulty") | _any(checks)
+    # Lazily, so that a cell is read once for its value and for all that may be wrong with it.
+    typed = (
+        records.frame.lazy()
+        .select(*values, _any(faults).alias("faulty"))
+        .with_columns(pl.col("faulty") | _any(checks))
+        .collect()
     )
     # Words are put together for the few that need them; in one piece, since Polars 2.1 panics
     # when it formats a column of which one piece was filtered empty.
@@ -300,9 +305,10 @@ def assemble(
 
 def _native(part: Sifted) -> pl.DataFrame:
     absent: dict[str, pl.Expr] = {"rank": pl.lit(0)}
-    return part.rows.select(
+    native = part.rows.select(
         (pl.col(name) if name in part.rows.columns else absent.get(name, pl.lit(None)))
         .cast(dtype)
         .alias(name)
         for name, dtype in NATIVE_SCHEMAS[part.dataset].items()
-    ).sort("raw_key", "raw_row")
+    )
+    return in_order(native, ("raw_key", "raw_row"))

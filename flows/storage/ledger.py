@@ -74,6 +74,8 @@ class Ledger:
     def append(self, name: str, rows: pl.DataFrame) -> None:
         """Add `rows` as one segment; no rows, no segment.
 
+        What the rows speak of is settled first: no row outlives it.
+
         Adds the column `recorded_by`, the id of the segment. Raises ValueError if the rows bring
         that column along, or if their schema is not that of the rows already there.
         """
@@ -82,6 +84,7 @@ class Ledger:
         if rows.is_empty():
             _checked(name)
             return
+        self._store.settle()
         for _ in range(_ATTEMPTS):
             number, schema = self._reread(lambda: self._next(name))
             if schema is not None:

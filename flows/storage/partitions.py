@@ -80,7 +80,7 @@ class Layer:
         """Replace a partition in one atomic put. It counts once `record` has been called."""
         content = parquet_bytes(rows)
         key = self.key(name, venue, day)
-        self._store.put(key, content)
+        self._store.put(key, content, settled=False)
         return PartitionRecord(
             name, venue, day, fingerprint, key, hashlib.sha256(content).hexdigest(), rows.height
         )

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
+from operator import attrgetter
 
 import polars as pl
 
@@ -93,12 +94,14 @@ def shelve(
     feed: str,
     facts: Facts,
 ) -> RawRecord:
-    """Store the bytes, unless the lake has them already, and describe them for the ledger."""
+    """Store the bytes, unless the lake has them already, and describe them for the ledger, which
+    settles them."""
     sha256 = hashlib.sha256(content).hexdigest()
     key = raw_key(venue, source, path, sha256)
     held = store.head(key)
-    if held is None or held.size != len(content):
-        store.put(key, content)
+    # What a loss of power cut short may have the size, and not the bytes.
+    if held is None or held.size != len(content) or store.get(key) != content:
+        store.put(key, content, settled=False)
     return RawRecord(
         venue=venue,
         source=source.value,
@@ -121,7 +124,8 @@ def shelve(
 def record(ledger: Ledger, records: list[RawRecord]) -> None:
     """Write records to the ledger, in an order that does not depend on who fetched first."""
     ordered = sorted(records, key=lambda r: (r.venue, r.source, r.path, r.sha256))
-    ledger.append(LEDGER, pl.DataFrame([asdict(r) for r in ordered], schema=_SCHEMA))
+    columns = {name: list(map(attrgetter(name), ordered)) for name in _SCHEMA}
+    ledger.append(LEDGER, pl.DataFrame(columns, schema=_SCHEMA))
 
 
 def current(ledger: Ledger, venue: str) -> pl.DataFrame:

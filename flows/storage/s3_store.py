@@ -108,7 +108,13 @@ class S3Store:
         sync_folder(path.parent)
 
     def put(
-        self, key: str, data: bytes, *, if_match: str | None = None, if_absent: bool = False
+        self,
+        key: str,
+        data: bytes,
+        *,
+        if_match: str | None = None,
+        if_absent: bool = False,
+        settled: bool = True,  # noqa: ARG002 - what a bucket has accepted it keeps
     ) -> str:
         if if_match is not None and if_absent:
             raise ValueError("if_match and if_absent exclude each other")
@@ -118,6 +124,9 @@ class S3Store:
                 answer = self._client.put_object(Bucket=self._bucket, Key=full, Body=data)
             return _bare(answer["ETag"])
         return self._put_conditionally(key, full, data, if_match)
+
+    def settle(self) -> None:
+        """Nothing to do: what a bucket has accepted it keeps."""
 
     def _put_conditionally(self, key: str, full: str, data: bytes, if_match: str | None) -> str:
         """Put if the present etag is `if_match`, or if nothing is there and that is None."""

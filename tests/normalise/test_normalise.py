@@ -371,7 +371,7 @@ def test_a_parser_that_makes_up_a_record_or_a_file_is_found_out() -> None:
         return Parsed(rows, parsed.read, parsed.rejected, parsed.notes)
 
     venue = replace(VENUE, feeds=(replace(FEED, parse=inventive),))
-    with pytest.raises(LostRows, match="elsewhere: funding_rates: None records read, 1 rows"):
+    with pytest.raises(LostRows, match="elsewhere: records of a file that was not read"):
         normalise(venue, [payload("lines/f.jsonl", [funding("2025-01-01")])], D1, D3, None)
 
 

@@ -149,6 +149,8 @@ def _list(
         found = {entry.key: entry for listing in listings for entry in listing}
     chosen = []
     for path in sorted(found):
+        if path.endswith(CHECKSUM_SUFFIX):
+            continue
         match = venue.feed_for(SourceKind.ARCHIVE, path)
         if match is None or match[0] not in feeds:
             continue
