@@ -25,7 +25,7 @@ from transforms.fold import ORIGIN, SAME_ORDER_WITHIN, Folded, fold
 from transforms.instruments import Identified, InstrumentBook, canonical, rules
 from transforms.payload import Payload
 from transforms.pricing import KnownPrices
-from transforms.reading import INSTRUMENTS, LostRows, placed, read
+from transforms.reading import INSTRUMENTS, LostRows, Reading, placed, read
 from transforms.schemas.normalised import (
     DATASETS,
     TIME_COLUMN,
@@ -316,6 +316,22 @@ def normalise(
 ) -> Normalised:
     """The partitions of the UTC days `first` to `last` (inclusive) that these files cover.
 
+    Raises BadPayload for a file no feed reads or whose parser cannot read it at all; LostRows
+    where records in and rows out do not add up. For the rest see `normalise_read`.
+    """
+    return normalise_read(venue, read(venue, payloads), first, last, book_answers, corrections)
+
+
+def normalise_read(
+    venue: Venue,
+    reading: Reading,
+    first: date,
+    last: date,
+    book_answers: pl.DataFrame | None,
+    corrections: Sequence[Correction] = (),
+) -> Normalised:
+    """The partitions of the UTC days `first` to `last` (inclusive) that the files read cover.
+
     A day is covered by a record that is accounted on it, or by a path that claims it: a file
     without records makes an empty partition, which is a quiet day, not a missing one. Files may
     come in any order, and facts stated more than once come out once.
@@ -326,12 +342,12 @@ def normalise(
     The datasets of `Venue.priced_by_prices` also need the files that say prices of these days and
     of the day before the first (`transforms.pricing`); what they hold of other days is left alone.
 
-    Raises BadPayload for a file no feed reads or whose parser cannot read it at all; LostRows
-    where records in and rows out do not add up.
+    Raises LostRows where records in and rows out do not add up.
     """
-    corrected = correct(read(venue, payloads), corrections)
-    reading = corrected.reading
-    known = KnownPrices.of(venue, reading, book_answers) if venue.priced_by_prices else None
+    corrected = correct(reading, corrections)
+    known = (
+        KnownPrices.of(venue, corrected.reading, book_answers) if venue.priced_by_prices else None
+    )
     return Normalised(
         [
             partition

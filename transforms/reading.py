@@ -11,7 +11,7 @@ file add up to its records over any sequence of windows:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 
@@ -47,6 +47,37 @@ class Reading:
     rejected: pl.DataFrame
     notes: pl.DataFrame
     files: pl.DataFrame
+
+    @property
+    def keys(self) -> set[str]:
+        """The raw keys of the files that were read."""
+        return set(self.files["raw_key"].to_list())
+
+    def of(self, keys: Collection[str]) -> Reading:
+        """What was found in some of the files; the notes are left out."""
+        mine = pl.col("raw_key").is_in(sorted(self.keys.intersection(keys)))
+        return Reading(
+            {name: rows.filter(mine) for name, rows in self.rows.items()},
+            self.rejected.filter(mine),
+            self.notes.clear(),
+            self.files.filter(mine),
+        )
+
+    def beside(self, other: Reading) -> Reading:
+        """The same as if both had been read together."""
+        if other.files.is_empty():
+            return self
+        both = pl.Enum(sorted(self.keys | other.keys))
+
+        def joined(*frames: pl.DataFrame) -> pl.DataFrame:
+            return pl.concat(frame.with_columns(pl.col("raw_key").cast(both)) for frame in frames)
+
+        return Reading(
+            {name: joined(rows, other.rows[name]) for name, rows in self.rows.items()},
+            joined(self.rejected, other.rejected),
+            pl.concat([self.notes, other.notes]).sort(*NOTES_SCHEMA),
+            joined(self.files, other.files),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import csv
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import polars as pl
 
@@ -62,10 +63,7 @@ class _File:
     raw_key: str
     names: tuple[str, ...]
     body: bytes  # records only, \n between and after them, no empty lines
-
-    @property
-    def count(self) -> int:
-        return self.body.count(b"\n")
+    count: int
 
 
 @dataclass(slots=True)
@@ -131,15 +129,21 @@ def _open(venue: str, payload: Payload, layout: Layout) -> _File:
     if content and not content.endswith(b"\n"):
         content += b"\n"
     first, _, rest = content.partition(b"\n")
-    cells = _cells(_decode(first)) or []
-    if not _is_header(cells, layout):
-        return _File(payload.raw_key, layout.columns, content)
-    names = tuple(map(_name, cells))
-    if missing := [name for name in layout.required if name not in names]:
+    header = _header(first, layout)
+    if header is None:
+        return _File(payload.raw_key, layout.columns, content, content.count(b"\n"))
+    if missing := [name for name in layout.required if name not in header]:
         raise BadPayload(venue, payload.path, f"header lacks {', '.join(missing)}")
-    if len(set(names)) != len(names):
+    if len(set(header)) != len(header):
         raise BadPayload(venue, payload.path, "header names a column twice")
-    return _File(payload.raw_key, names, rest)
+    return _File(payload.raw_key, header, rest, rest.count(b"\n"))
+
+
+@lru_cache(maxsize=256)
+def _header(line: bytes, layout: Layout) -> tuple[str, ...] | None:
+    """The names of columns; None if the line is a record. The same few come again and again."""
+    cells = _cells(_decode(line)) or []
+    return tuple(map(_name, cells)) if _is_header(cells, layout) else None
 
 
 def _as_utf8(content: bytes, encoding: str) -> bytes:
@@ -197,10 +201,11 @@ def _plain(file: _File) -> bytes | None:
     body = file.body.replace(b'""', b"") if b'"' in file.body else file.body
     if b'"' in body or b"\r" in body or body.count(b",") != file.count * (len(file.names) - 1):
         return None
-    try:
-        body.decode()
-    except UnicodeDecodeError:
-        return None
+    if not body.isascii():
+        try:
+            body.decode()
+        except UnicodeDecodeError:
+            return None
     return body
 
 
@@ -222,11 +227,15 @@ def _parse_joined(
     if cells.height != total:
         return None
     counts = pl.Series([file.count for file, _ in files], dtype=pl.Int64)
-    origin = pl.DataFrame({"raw_key": [file.raw_key for file, _ in files], "count": counts})
-    origin = origin.filter(pl.col("count") > 0).select(
-        pl.col("raw_key").repeat_by("count"), pl.int_ranges(1, pl.col("count") + 1).alias("raw_row")
-    )
-    return pl.concat([origin.explode("raw_key", "raw_row"), cells], how="horizontal").select(
+    origin = pl.select(
+        file=pl.int_range(len(files)).repeat_by(counts),
+        raw_row=pl.int_ranges(1, counts + 1),
+    ).filter(counts > 0)
+    origin = origin.explode("file", "raw_row")
+    raw_keys = pl.Series("raw_key", [file.raw_key for file, _ in files])[origin["file"]]
+    return pl.concat(
+        [raw_keys.to_frame(), origin.select("raw_row"), cells], how="horizontal"
+    ).select(
         "raw_key",
         "raw_row",
         *(

@@ -19,14 +19,15 @@ from flows.corrections import live
 from flows.failures import InputUnavailable
 from flows.instruments import instrument_answers
 from flows.reporting import Reporter, log
-from flows.run import Days, Run, stretches, transforms_digest
+from flows.run import Run, stretches, transforms_digest
 from flows.storage import raw_shelf
 from flows.storage.partitions import Layer, PartitionRecord, fingerprint
 from transforms.corrections import Correction
 from transforms.instruments import InstrumentBook
-from transforms.normalise import Normalised, Partition, normalise
+from transforms.normalise import Normalised, Partition, normalise_read
 from transforms.payload import BadPayload
 from transforms.pricing import PRICING
+from transforms.reading import Reading, read
 from transforms.schemas.normalised import (
     DATASETS,
     Accounting,
@@ -38,6 +39,8 @@ from transforms.venue import Venue
 
 DAY = timedelta(days=1)
 EVIDENCE = ("accounting", "quarantine", "conflicts", "corrections")
+_WRITERS = 4
+_Evidence = dict[str, PartitionRecord]
 PARTITIONED = tuple(name for name in DATASETS if name != "instruments")
 
 
@@ -87,10 +90,26 @@ def _normalise_venue(run: Run, venue: Venue, days: list[date], reporter: Reporte
     }
     stale = {key: mark for key, mark in wanted.items() if held.get(key) != mark}
     stale_days = sorted({day for _, day in stale})
+    batches = [
+        {key: mark for key, mark in stale.items() if batch.first <= key[1] <= batch.last}
+        for batch in stretches(stale_days, run.settings.batch_days)
+    ]
+    wanted_files = [set(touches.keys(due).to_list()) for due in batches]
+    kept: Reading | None = None
     with reporter.steps(f"normalise {venue.name}", len(stale_days)) as advance:
-        for batch in stretches(stale_days, run.settings.batch_days):
-            _normalise_batch(run, venue, files, answers, corrections, touches, stale, batch)
-            for _ in batch.each():
+        for due, keys, next_keys in zip(
+            batches, wanted_files, [*wanted_files[1:], set()], strict=True
+        ):
+            reading = _read(run, venue, files, keys, kept)
+            days_due = [day for _, day in due]
+            result = normalise_read(
+                venue, reading, min(days_due), max(days_due), answers, corrections
+            )
+            _write(run, venue, result, due)
+            # Files of the days between two batches are of both; of few days, these are many.
+            kept = reading.of(next_keys)
+            del reading, result
+            for _ in set(days_due):
                 advance()
     log.info("normalised", venue=venue.name, partitions=len(stale), days=len(stale_days))
     return set(stale_days)
@@ -198,31 +217,24 @@ def _identity_digests(book: InstrumentBook) -> dict[str, str]:
     return {symbol: fingerprint(text) for symbol, text in changes.iter_rows()}
 
 
-def _normalise_batch(
-    run: Run,
-    venue: Venue,
-    files: pl.DataFrame,
-    answers: pl.DataFrame,
-    corrections: Sequence[Correction],
-    touches: _Touch,
-    stale: dict[tuple[str, date], str],
-    batch: Days,
-) -> None:
-    due = {
-        (dataset, day): mark
-        for (dataset, day), mark in stale.items()
-        if batch.first <= day <= batch.last
-    }
-    rows = files.filter(pl.col("key").is_in(touches.keys(due).implode())).iter_rows(named=True)
+def _read(
+    run: Run, venue: Venue, files: pl.DataFrame, keys: set[str], kept: Reading | None
+) -> Reading:
+    """What the files of `keys` hold, of which some may be read already.
+
+    Raises InputUnavailable naming the file if one cannot be read at all.
+    """
+    news = keys if kept is None else keys - kept.keys
+    rows = files.filter(pl.col("key").is_in(list(news))).iter_rows(named=True)
     with ThreadPoolExecutor(run.settings.fetch_concurrency) as pool:
         payloads = list(pool.map(lambda row: raw_shelf.load(run.store, row), rows))
     try:
-        result = normalise(venue, payloads, batch.first, batch.last, answers, corrections)
+        reading = read(venue, payloads)
     except BadPayload as error:
         raise InputUnavailable(
             f"{error}\nThe file lies in the lake as it came; nothing was published."
         ) from error
-    _write(run, venue, result, due)
+    return reading if kept is None else reading.beside(kept)
 
 
 def _write(
@@ -238,20 +250,21 @@ def _write(
         for name, layer in layers.items()
     }
     normalised = Layer(run.store, run.ledger, "normalised")
-    records: dict[str, list[PartitionRecord]] = {name: [] for name in layers}
-    rows_written = []
-    for (dataset, day), mark in sorted(due.items()):
+
+    def write(item: tuple[tuple[str, date], str]) -> tuple[PartitionRecord, _Evidence]:
+        (dataset, day), mark = item
         partition = made.get((dataset, day)) or _untouched(dataset, venue.name, day)
-        rows_written.append(normalised.write(dataset, venue.name, day, partition.rows, mark))
-        for name, frame in (
-            ("accounting", partition.accounting.with_columns(pl.lit(day).alias("date"))),
-            ("quarantine", partition.quarantined),
-            ("conflicts", partition.conflicts.with_columns(pl.lit(day).alias("date"))),
-            ("corrections", partition.corrected.with_columns(pl.lit(day).alias("date"))),
-        ):
+        evidence = {
+            name: layers[name].write(dataset, venue.name, day, frame, mark)
+            for name, frame in (
+                ("accounting", partition.accounting.with_columns(pl.lit(day).alias("date"))),
+                ("quarantine", partition.quarantined),
+                ("conflicts", partition.conflicts.with_columns(pl.lit(day).alias("date"))),
+                ("corrections", partition.corrected.with_columns(pl.lit(day).alias("date"))),
+            )
             # An empty one is written only where it has to replace one that is not.
-            if frame.height or (dataset, venue.name, day) in held[name]:
-                records[name].append(layers[name].write(dataset, venue.name, day, frame, mark))
+            if frame.height or (dataset, venue.name, day) in held[name]
+        }
         if partition.quarantined.height:
             log.warning(
                 "records set aside",
@@ -261,11 +274,15 @@ def _write(
                 records=partition.quarantined.height,
                 first_reason=partition.quarantined["reason"][0],
             )
+        return normalised.write(dataset, venue.name, day, partition.rows, mark), evidence
+
+    with ThreadPoolExecutor(_WRITERS) as pool:
+        written = list(pool.map(write, sorted(due.items())))
     # The rows' own record comes last: a kill before it makes the next run do them again.
     run.ledger.append("notes", result.notes)
     for name, layer in layers.items():
-        layer.record(records[name])
-    normalised.record(rows_written)
+        layer.record(evidence[name] for _, evidence in written if name in evidence)
+    normalised.record(rows for rows, _ in written)
 
 
 def _untouched(dataset: str, venue_name: str, day: date) -> Partition:

@@ -14,6 +14,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from transforms.daily.table import Inputs
+from transforms.fold import in_order
 from transforms.schemas.daily import VenueDay
 
 IDENTITY = ("base_asset", "quote_asset", "margin_type", "contract_kind")
@@ -24,18 +25,21 @@ def rows_between(
     inputs: Inputs, first: date, last: date, time_column: str, columns: Sequence[str]
 ) -> pl.DataFrame:
     """Rows of the UTC days first … last with `date`, `symbol`, `listing` and the identity,
-    in order of symbol and time."""
+    in order of day, symbol and time: as they lie in the lake."""
     day = pl.col(time_column).dt.date()
-    return (
+    rows = (
         inputs.rows.filter(day.is_between(first, last))
         .select("symbol", "listing", *IDENTITY, time_column, *columns, date=day)
         .collect()
-        .sort("symbol", time_column, *(c for c in ("side", "event_ordinal") if c in columns))
     )
+    order = ("date", "symbol", time_column, "side", "event_ordinal")
+    return in_order(rows, [name for name in order if name in rows.columns])
 
 
 def of_last_listing(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows of the listing that ends each symbol-day."""
+    if rows["listing"].n_unique() <= 1:
+        return rows
     return rows.filter(pl.col("listing") == pl.col("listing").max().over(SYMBOL_DAY))
 
 
