@@ -64,19 +64,14 @@ class Reading:
         )
 
     def beside(self, other: Reading) -> Reading:
-        """The same as if both had been read together."""
+        """The same as if both had been read together; their raw keys are of one Enum."""
         if other.files.is_empty():
             return self
-        both = pl.Enum(sorted(self.keys | other.keys))
-
-        def joined(*frames: pl.DataFrame) -> pl.DataFrame:
-            return pl.concat(frame.with_columns(pl.col("raw_key").cast(both)) for frame in frames)
-
         return Reading(
-            {name: joined(rows, other.rows[name]) for name, rows in self.rows.items()},
-            joined(self.rejected, other.rejected),
+            {name: pl.concat([rows, other.rows[name]]) for name, rows in self.rows.items()},
+            pl.concat([self.rejected, other.rejected]),
             pl.concat([self.notes, other.notes]).sort(*NOTES_SCHEMA),
-            joined(self.files, other.files),
+            pl.concat([self.files, other.files]),
         )
 
 
@@ -170,8 +165,10 @@ def _precedence(feed: Feed) -> int:
     return feed.precedence + (0 if feed.carrier is None else _BEHIND_ALL_OWN)
 
 
-def read(venue: Venue, payloads: Sequence[Payload]) -> Reading:
+def read(venue: Venue, payloads: Sequence[Payload], keys: pl.Enum | None = None) -> Reading:
     """What the parsers of these payloads' feeds find, one call per feed, counts checked.
+
+    keys: of these files and of others whose readings are to be put beside this one, ascending.
 
     Raises BadPayload for a path no feed reads, and as parsers do; LostRows.
     """
@@ -188,7 +185,8 @@ def read(venue: Venue, payloads: Sequence[Payload]) -> Reading:
         feed, claims[payload.raw_key] = known
         by_feed[feed.name].append(payload)
 
-    keys = pl.Enum(list(claims))
+    if keys is None:
+        keys = pl.Enum(list(claims))
     origin = {"source": pl.String(), "precedence": pl.Int64(), "carrier": pl.String()}
     rows = {
         name: [pl.DataFrame(schema=NATIVE_SCHEMAS[name] | {"raw_key": keys} | origin)]
@@ -249,16 +247,20 @@ def read(venue: Venue, payloads: Sequence[Payload]) -> Reading:
 
 def placed(rows: pl.DataFrame, time_column: str, files: pl.DataFrame) -> pl.DataFrame:
     """Adds `date`, the day a record is accounted on, and `stray`: its time is not credible."""
-    own = pl.col(time_column).dt.date()
+    own, first, last = pl.col("date"), pl.col("first_date"), pl.col("last_date")
     stray = (
         own.is_null()
-        | (own < pl.col("first_date") - _SPILL).fill_null(value=False)
-        | (own > pl.col("last_date") + _SPILL).fill_null(value=False)
+        | (own < first - _SPILL).fill_null(value=False)
+        | (own > last + _SPILL).fill_null(value=False)
     )
     return (
         rows.join(
-            files.select("raw_key", "first_date", "last_date", "anchor"), on="raw_key", how="left"
+            files.select("raw_key", "first_date", "last_date", "anchor"),
+            on="raw_key",
+            how="left",
+            maintain_order="left",
         )
+        .with_columns(pl.col(time_column).dt.date().alias("date"))
         .with_columns(stray.alias("stray"))
         .with_columns(pl.when("stray").then("anchor").otherwise(own).alias("date"))
         .drop("first_date", "last_date", "anchor")

@@ -17,6 +17,7 @@ import polars as pl
 
 from flows.corrections import live
 from flows.failures import InputUnavailable
+from flows.in_threads import in_threads
 from flows.instruments import instrument_answers
 from flows.reporting import Reporter, log
 from flows.run import Run, stretches, transforms_digest
@@ -25,7 +26,7 @@ from flows.storage.partitions import Layer, PartitionRecord, fingerprint
 from transforms.corrections import Correction
 from transforms.instruments import InstrumentBook
 from transforms.normalise import Normalised, Partition, normalise_read
-from transforms.payload import BadPayload
+from transforms.payload import BadPayload, Payload
 from transforms.pricing import PRICING
 from transforms.reading import Reading, read
 from transforms.schemas.normalised import (
@@ -95,21 +96,30 @@ def _normalise_venue(run: Run, venue: Venue, days: list[date], reporter: Reporte
         for batch in stretches(stale_days, run.settings.batch_days)
     ]
     wanted_files = [set(touches.keys(due).to_list()) for due in batches]
+    every_key = pl.Enum(sorted(set().union(*wanted_files)))
+    before = [set[str](), *wanted_files]
+    news = [keys - held for keys, held in zip(wanted_files, before, strict=False)]
     kept: Reading | None = None
-    with reporter.steps(f"normalise {venue.name}", len(stale_days)) as advance:
-        for due, keys, next_keys in zip(
-            batches, wanted_files, [*wanted_files[1:], set()], strict=True
-        ):
-            reading = _read(run, venue, files, keys, kept)
-            days_due = [day for _, day in due]
-            result = normalise_read(
-                venue, reading, min(days_due), max(days_due), answers, corrections
-            )
+    with (
+        reporter.steps(f"normalise {venue.name}", len(stale_days)) as advance,
+        ThreadPoolExecutor(1) as ahead,
+    ):
+        coming = ahead.submit(_fetch, run, files, news[0]) if news else None
+        for number, due in enumerate(batches):
+            assert coming is not None  # noqa: S101 - there is a batch
+            payloads = coming.result()
+            if number + 1 < len(batches):
+                coming = ahead.submit(_fetch, run, files, news[number + 1])
+            reading = _read(venue, payloads, every_key)
+            del payloads
+            reading = reading if kept is None else reading.beside(kept)
+            days_due = sorted({day for _, day in due})
+            result = normalise_read(venue, reading, days_due[0], days_due[-1], answers, corrections)
             _write(run, venue, result, due)
             # Files of the days between two batches are of both; of few days, these are many.
-            kept = reading.of(next_keys)
+            kept = reading.of(wanted_files[number + 1]) if number + 1 < len(batches) else None
             del reading, result
-            for _ in set(days_due):
+            for _ in days_due:
                 advance()
     log.info("normalised", venue=venue.name, partitions=len(stale), days=len(stale_days))
     return set(stale_days)
@@ -217,24 +227,24 @@ def _identity_digests(book: InstrumentBook) -> dict[str, str]:
     return {symbol: fingerprint(text) for symbol, text in changes.iter_rows()}
 
 
-def _read(
-    run: Run, venue: Venue, files: pl.DataFrame, keys: set[str], kept: Reading | None
-) -> Reading:
-    """What the files of `keys` hold, of which some may be read already.
+def _fetch(run: Run, files: pl.DataFrame, keys: set[str]) -> list[Payload]:
+    rows = files.filter(pl.col("key").is_in(list(keys))).iter_rows(named=True)
+    return in_threads(
+        run.store,
+        run.settings.fetch_concurrency,
+        lambda row: raw_shelf.load(run.store, row),
+        rows,
+    )
 
-    Raises InputUnavailable naming the file if one cannot be read at all.
-    """
-    news = keys if kept is None else keys - kept.keys
-    rows = files.filter(pl.col("key").is_in(list(news))).iter_rows(named=True)
-    with ThreadPoolExecutor(run.settings.fetch_concurrency) as pool:
-        payloads = list(pool.map(lambda row: raw_shelf.load(run.store, row), rows))
+
+def _read(venue: Venue, payloads: Sequence[Payload], every_key: pl.Enum) -> Reading:
+    """Raises InputUnavailable naming the file if one cannot be read at all."""
     try:
-        reading = read(venue, payloads)
+        return read(venue, payloads, every_key)
     except BadPayload as error:
         raise InputUnavailable(
             f"{error}\nThe file lies in the lake as it came; nothing was published."
         ) from error
-    return reading if kept is None else reading.beside(kept)
 
 
 def _write(

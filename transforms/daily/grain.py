@@ -43,6 +43,11 @@ def of_last_listing(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.filter(pl.col("listing") == pl.col("listing").max().over(SYMBOL_DAY))
 
 
+def known_of(rows: pl.DataFrame, column: str) -> pl.Expr:
+    """A column's known values, in a group of `rows`; to look for NULLs group by group is dear."""
+    return pl.col(column).drop_nulls() if rows[column].null_count() else pl.col(column)
+
+
 def last_identity() -> list[pl.Expr]:
     """Identity of a symbol-day: that of its last row."""
     return [pl.col(column).last() for column in IDENTITY]

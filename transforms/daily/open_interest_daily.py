@@ -14,6 +14,7 @@ import polars as pl
 from transforms.daily.coverage import TRACE
 from transforms.daily.grain import (
     SYMBOL_DAY,
+    known_of,
     last_identity,
     of_last_listing,
     ordered_mean,
@@ -29,8 +30,8 @@ _NOON = 12
 _UNITS = ("open_interest_coin", "open_interest_usd")
 
 
-def _over_the_day(unit: str) -> list[pl.Expr]:
-    known = pl.col(unit).drop_nulls()
+def _over_the_day(samples: pl.DataFrame, unit: str) -> list[pl.Expr]:
+    known = known_of(samples, unit)
     return [
         known.first().alias(f"{unit}_open"),
         known.max().alias(f"{unit}_high"),
@@ -49,13 +50,13 @@ def compute(inputs: Inputs, first: date, last: date) -> pl.DataFrame:
         "sampled_at",
         ("sample_interval_minutes", *_UNITS),
     ).filter(pl.any_horizontal(pl.col(unit).is_not_null() for unit in _UNITS))
+    samples = of_last_listing(samples)
     days = (
-        of_last_listing(samples)
-        .group_by(*SYMBOL_DAY, maintain_order=True)
+        samples.group_by(*SYMBOL_DAY, maintain_order=True)
         .agg(
             *last_identity(),
             pl.col("listing").last(),
-            *(expression for unit in _UNITS for expression in _over_the_day(unit)),
+            *(expression for unit in _UNITS for expression in _over_the_day(samples, unit)),
             sample_count=pl.len().cast(pl.Int64),
             last_hour=pl.col("sampled_at").last().dt.hour(),
             # Coarser series of one instrument lie on the grid of the finest; polls lie on none.

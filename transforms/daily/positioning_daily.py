@@ -12,6 +12,7 @@ import polars as pl
 
 from transforms.daily.grain import (
     SYMBOL_DAY,
+    known_of,
     last_identity,
     of_last_listing,
     ordered_mean,
@@ -34,13 +35,13 @@ def compute(inputs: Inputs, first: date, last: date) -> pl.DataFrame:
     samples = rows_between(inputs, first, last, "sampled_at", _RATIOS).filter(
         pl.any_horizontal(pl.col(ratio).is_not_null() for ratio in _RATIOS)
     )
+    samples = of_last_listing(samples)
     daily = (
-        of_last_listing(samples)
-        .group_by(*SYMBOL_DAY, maintain_order=True)
+        samples.group_by(*SYMBOL_DAY, maintain_order=True)
         .agg(
             *last_identity(),
-            *(pl.col(ratio).drop_nulls().last().alias(f"{ratio}_close") for ratio in _RATIOS),
-            *(pl.col(ratio).drop_nulls().alias(f"{ratio}_samples") for ratio in _RATIOS),
+            *(known_of(samples, ratio).last().alias(f"{ratio}_close") for ratio in _RATIOS),
+            *(known_of(samples, ratio).alias(f"{ratio}_samples") for ratio in _RATIOS),
             sample_count=pl.len().cast(pl.Int64),
         )
         .with_columns(ordered_mean(f"{ratio}_samples").alias(f"{ratio}_mean") for ratio in _RATIOS)

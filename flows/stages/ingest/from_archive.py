@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import string
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import NamedTuple
 
+from flows.in_threads import in_threads
 from flows.reporting import Reporter
 from flows.run import Days, Run
 from flows.settings import SourceSettings
@@ -78,27 +78,26 @@ def _ingest_listed(
 ) -> Outcome:
     venue = run.venue_of(source)
     outcome = Outcome()
-    with ThreadPoolExecutor(run.settings.fetch_concurrency) as pool:
-        listed = _list(archive, venue, source.symbols, days, pool, reporter)
-        held = raw_shelf.held(run.ledger, venue.name, SourceKind.ARCHIVE)
-        news = [
-            item
-            for item in listed
-            if (old := held.get(item.entry.key)) is None
-            or not old.is_still(item.entry.etag, item.entry.size)
-        ]
-        outcome.unchanged = len(listed) - len(news)
-        with reporter.steps(f"fetch {venue.name} archive", len(news)) as advance:
+    listed = _list(run, archive, venue, source.symbols, days, reporter)
+    held = raw_shelf.held(run.ledger, venue.name, SourceKind.ARCHIVE)
+    news = [
+        item
+        for item in listed
+        if (old := held.get(item.entry.key)) is None
+        or not old.is_still(item.entry.etag, item.entry.size)
+    ]
+    outcome.unchanged = len(listed) - len(news)
+    with reporter.steps(f"fetch {venue.name} archive", len(news)) as advance:
 
-            def fetch(item: _Wanted) -> raw_shelf.RawRecord | Problem:
-                try:
-                    return _fetch(run, venue, archive, item)
-                except (ChecksumMismatch, BadPayload, ObjectNotFound, StoreUnavailable) as error:
-                    return Problem(str(error), transient=isinstance(error, StoreUnavailable))
-                finally:
-                    advance()
+        def fetch(item: _Wanted) -> raw_shelf.RawRecord | Problem:
+            try:
+                return _fetch(run, venue, archive, item)
+            except (ChecksumMismatch, BadPayload, ObjectNotFound, StoreUnavailable) as error:
+                return Problem(str(error), transient=isinstance(error, StoreUnavailable))
+            finally:
+                advance()
 
-            results = list(pool.map(fetch, news))
+        results = in_threads(archive, run.settings.fetch_concurrency, fetch, news)
     outcome.problems = [r for r in results if isinstance(r, Problem)]
     records = [r for r in results if isinstance(r, raw_shelf.RawRecord)]
     raw_shelf.record(run.ledger, records)
@@ -119,11 +118,11 @@ def symbol_folders(archive: Archive, venue: Venue, patterns: list[str]) -> list[
 
 
 def _list(
+    run: Run,
     archive: Archive,
     venue: Venue,
     patterns: list[str],
     days: Days,
-    pool: ThreadPoolExecutor,
     reporter: Reporter,
 ) -> list[_Wanted]:
     first, last = days.first - SPILL, days.last + SPILL
@@ -145,7 +144,7 @@ def _list(
             finally:
                 advance()
 
-        listings = pool.map(entries, sorted(prefixes))
+        listings = in_threads(archive, run.settings.fetch_concurrency, entries, sorted(prefixes))
         found = {entry.key: entry for listing in listings for entry in listing}
     chosen = []
     for path in sorted(found):

@@ -1,0 +1,38 @@
+"""Many small tasks on threads: one by one where each waits for a network, in batches where all of
+them are on this machine and handing over a task costs as much as doing it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+from typing import TypeVar
+
+from flows.storage.local_store import LocalStore
+
+ITEM = TypeVar("ITEM")
+RESULT = TypeVar("RESULT")
+
+_LOCAL_BATCH = 256
+_LOCAL_THREADS = 2
+
+
+def in_threads(
+    place: object,
+    concurrency: int,
+    work: Callable[[ITEM], RESULT],
+    items: Iterable[ITEM],
+) -> list[RESULT]:
+    """`work` on each of `items`, results in their order.
+
+    place: the store or archive that is asked; of a local one few threads get as much.
+    concurrency: how many questions another one is asked at a time.
+    """
+    tasks = list(items)
+    if not isinstance(place, LocalStore):
+        with ThreadPoolExecutor(concurrency) as pool:
+            return list(pool.map(work, tasks))
+    batches = [tasks[n : n + _LOCAL_BATCH] for n in range(0, len(tasks), _LOCAL_BATCH)]
+    with ThreadPoolExecutor(min(concurrency, _LOCAL_THREADS)) as pool:
+        done = pool.map(lambda batch: [work(item) for item in batch], batches)
+        return list(chain.from_iterable(done))
