@@ -250,7 +250,7 @@ def _partitions(
             "rows_quarantined": quarantined,
         },
         f"{venue.name} {dataset}",
-    ).join(reading.files.select("raw_key", "symbol"), on="raw_key", maintain_order="left")
+    ).join(reading.files.select("raw_key", "symbol", "hour"), on="raw_key", maintain_order="left")
 
     schema = DATASETS[dataset]
     result = kept.select("date", *schema.column_names()).sort(primary_key(schema))

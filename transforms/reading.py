@@ -17,7 +17,7 @@ from datetime import UTC
 
 import polars as pl
 
-from transforms.native import NATIVE_SCHEMAS
+from transforms.native import NATIVE_SCHEMAS, UTC_MICROS
 from transforms.payload import NOTES_SCHEMA, REJECTED_SCHEMA, BadPayload, Facts, Parsed, Payload
 from transforms.schemas.normalised import DATASETS, TIME_COLUMN
 from transforms.venue import Feed, Venue
@@ -37,7 +37,7 @@ class Reading:
 
     rows: every dataset's native rows, with `source`, `precedence` and `carrier` of their feed.
         What the venue itself exports comes before what carriers bring.
-    files: per raw file its `symbol`, claimed `first_date` and `last_date`, `datasets`, and
+    files: per raw file its `symbol`, claimed `first_date`, `last_date` and `hour`, `datasets`, and
         the `anchor` day on which records without a credible time are counted.
     """
 
@@ -153,6 +153,7 @@ def read(venue: Venue, payloads: Sequence[Payload]) -> Reading:
                 claims[p.raw_key].symbol,
                 claims[p.raw_key].first_date,
                 claims[p.raw_key].last_date,
+                claims[p.raw_key].hour,
                 p.fetched_at.astimezone(UTC).date(),
                 list(feed.datasets),
             )
@@ -168,6 +169,7 @@ def read(venue: Venue, payloads: Sequence[Payload]) -> Reading:
             "symbol": pl.String(),
             "first_date": pl.Date(),
             "last_date": pl.Date(),
+            "hour": UTC_MICROS,
             "fetched_date": pl.Date(),
             "datasets": pl.List(pl.String()),
         },

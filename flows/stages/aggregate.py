@@ -149,11 +149,12 @@ def _compute(
 def _accounting(
     run: Run, normalised: _Normalised, dataset: str, first: date, last: date
 ) -> pl.DataFrame:
-    schema = dict(Accounting.create_empty().schema) | {"date": pl.Date()}
+    empty = Accounting.create_empty().with_columns(pl.lit(None, pl.Date()).alias("date"))
     layer = Layer(run.store, run.ledger, "accounting")
     keys = normalised.accounting_keys(dataset, first, last)
-    with layer.scan(keys, schema) as rows:
-        return rows.collect()
+    with layer.files(keys) as paths:
+        # A partition written before a column was added lacks it.
+        return pl.concat([empty, *map(pl.read_parquet, paths)], how="diagonal")
 
 
 def _cover(
