@@ -10,7 +10,7 @@ UV = $(if $(INDEX),UV_DEFAULT_INDEX="$(INDEX)") UV_LINK_MODE=copy $(BIN)/uv
 LAKE ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test faults check fmt lint types contracts bench docs lock clean
+.PHONY: help install demo test faults check fmt lint types contracts bench docs screenshots lock clean
 
 help: ## show this
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -75,6 +75,10 @@ docs: .venv/.run ## write the data dictionary and the cookbook from what they de
 lock: .venv/.uv ## resolve the newest versions that work together
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--custom-compile-command 'make lock' --upgrade pyproject.toml --group build -o requirements/run.lock
+	@$(BIN)/python -m flows.report.content docs/report.schema.json
+
+screenshots: .venv/.dev ## take docs/images anew from the demo's lake; needs Chromium
+	@$(BIN)/python -m tests.report.screenshots $(LAKE)
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--custom-compile-command 'make lock' pyproject.toml --group build --group dev \
 		-c requirements/run.lock -o requirements/dev.lock

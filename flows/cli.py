@@ -272,6 +272,7 @@ def publish(
         from flows.run import Run
         from flows.stages.publish import publish_candidate
         from flows.storage.builds import Builds
+        from flows.report.site import keep_report
         from flows.storage.run_lock import run_lock
 
         run = Run.begin(configuration.load(config), "publish")
@@ -281,6 +282,7 @@ def publish(
         out.print(f"published run {pointer.run_id}")
 
 
+        keep_report(run, pointer)
 @app.command()
 def rollback(
     run_id: Annotated[str | None, typer.Argument(metavar="[RUN]")] = None, config: Config = None
@@ -381,6 +383,42 @@ def _copy_pages(settings: configuration.Settings, run_id: str, folder: Path) -> 
 @app.command()
 def venues(
     name: Annotated[
+@app.command()
+def report(
+    day: Annotated[
+        date | None,
+        typer.Option(
+            "--date", parser=_day, metavar="YYYY-MM-DD", help="UTC day (default: the newest)."
+        ),
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--out", file_okay=False, help="Where to (default: report-YYYY-MM-DD)."),
+    ] = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """A day of the published build as a page with charts: index.html, report.json, charts/*.png.
+
+    With --json only the data are printed, and nothing is written but what --out asks for.
+    """
+    with _told():
+        from flows.report.content import NoSuchDay, of_published
+        from flows.report.content import as_json as data
+        from flows.report.site import write_report
+
+        try:
+            gathered = of_published(configuration.load(config), day)
+        except NoSuchDay as error:
+            _tell(error)
+            raise typer.Exit(Exit.USAGE) from error
+        if folder is not None or not as_json:
+            index = write_report(gathered, folder or Path(f"report-{gathered.date}"))
+            (err if as_json else out).print(f"{gathered.date}: {index}", soft_wrap=True)
+        if as_json:
+            out.print(data(gathered), end="", markup=False, highlight=False, soft_wrap=True)
+
+
         str | None, typer.Argument(metavar="[VENUE]", help="One venue, with its units and sides.")
     ] = None,
     as_json: AsJson = False,
