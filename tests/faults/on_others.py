@@ -293,8 +293,9 @@ FAULTS = (
         "the rate of a day for that of each settlement",
         bitmex_settlements(lambda row: row | {"fundingRate": row["fundingRateDaily"]}),
         Q,
-        ("raw_files.hardly_any_quarantined", "funding_daily.nobody_gone"),
+        ("coverage_daily.none_partial", "funding_daily.nobody_gone"),
         ("funding_daily/bitmex/XBTUSD",),
+        days_back=1,
     ),
     Fault(
         "bitmex-oi-thousandfold",
@@ -326,8 +327,9 @@ FAULTS = (
         "the rate of eight hours for that of the hour",
         deribit_hours(lambda row: row | {"interest_1h": row["interest_8h"]}),
         Q,
-        ("raw_files.hardly_any_quarantined", "funding_daily.nobody_gone"),
+        ("coverage_daily.none_partial", "funding_daily.nobody_gone"),
         ("funding_daily/deribit/BTC-PERPETUAL",),
+        days_back=1,
     ),
     Fault(
         "deribit-oi-coins-for-dollars",
