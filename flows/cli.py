@@ -251,10 +251,13 @@ def audit(
         from flows.run import Run
         from flows.stages.audit import audit_candidate
         from flows.storage.builds import Builds
+        from flows.storage.run_lock import run_lock
 
         run = Run.begin(configuration.load(config), "audit")
-        candidate = Builds(run.store, run.settings.cache).candidate(run_id)
-        verdict = audit_candidate(run, candidate)
+        # What the gate says is kept, and what is unfit goes out: both change the lake.
+        with run_lock(run.store, owner=f"audit {run.run_id}"):
+            candidate = Builds(run.store, run.settings.cache).candidate(run_id)
+            verdict = audit_candidate(run, candidate)
         out.print(f"candidate {candidate.run_id}: {verdict.verdict}")
         out.print(summary(verdict))
         if (pages := site_of(run.store, candidate.run_id)) is not None:
@@ -269,20 +272,20 @@ def publish(
 ) -> None:
     """Only publish: make an audited candidate what readers see."""
     with _told(verbose=verbose):
+        from flows.report.site import keep_report
         from flows.run import Run
         from flows.stages.publish import publish_candidate
         from flows.storage.builds import Builds
-        from flows.report.site import keep_report
         from flows.storage.run_lock import run_lock
 
         run = Run.begin(configuration.load(config), "publish")
         with run_lock(run.store, owner=f"publish {run.run_id}"):
             candidate = Builds(run.store, run.settings.cache).candidate(run_id)
             pointer = publish_candidate(run, candidate)
+        keep_report(run, pointer)
         out.print(f"published run {pointer.run_id}")
 
 
-        keep_report(run, pointer)
 @app.command()
 def rollback(
     run_id: Annotated[str | None, typer.Argument(metavar="[RUN]")] = None, config: Config = None
@@ -381,9 +384,6 @@ def _copy_pages(settings: configuration.Settings, run_id: str, folder: Path) -> 
 
 
 @app.command()
-def venues(
-    name: Annotated[
-@app.command()
 def report(
     day: Annotated[
         date | None,
@@ -419,6 +419,9 @@ def report(
             out.print(data(gathered), end="", markup=False, highlight=False, soft_wrap=True)
 
 
+@app.command()
+def venues(
+    name: Annotated[
         str | None, typer.Argument(metavar="[VENUE]", help="One venue, with its units and sides.")
     ] = None,
     as_json: AsJson = False,
