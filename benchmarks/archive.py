@@ -19,7 +19,8 @@ from simulator.simulate import simulate
 LAST = date(2023, 4, 30)
 """Archives end here, with a month: its fundings are published when it is over."""
 METRICS = "data/futures/um/daily/metrics"
-KINDS = (METRICS, "data/futures/um/monthly/fundingRate")
+FUNDING = "data/futures/um/monthly/fundingRate"
+KINDS = (METRICS, FUNDING)
 """What the scripts read; the mill reads the bars too."""
 
 
