@@ -233,7 +233,8 @@ def crowded(report: Report) -> Table:
 
 
 def changed(report: Report) -> Table:
-    """Assets whose crowded side or squeeze risk is another than the day before."""
+    """Assets whose crowded side or squeeze risk is another than the day before, as far as there
+    was one then."""
 
     def both(before: str | None, now: str | None) -> str:
         return _word(now) if before == now else f"{_word(before)} → {_word(now)}"
@@ -241,8 +242,8 @@ def changed(report: Report) -> Table:
     rows = [
         row
         for row in report.changed_since_yesterday
-        if (row.before_crowded_side, row.before_squeeze_risk)
-        != (row.crowded_side, row.squeeze_risk)
+        if row.before_crowded_side not in {None, row.crowded_side}
+        or row.before_squeeze_risk not in {None, row.squeeze_risk}
     ]
     return _table(
         "Crowded side and squeeze risk against the day before",
