@@ -14,12 +14,13 @@ from benchmarks.agreement import agree
 from benchmarks.archive import KINDS, Archive
 from benchmarks.work import Measured, measure
 
-UNZIPPED = ("duckdb_script", "chdb_script")
+UNZIPPED = ("polars_scan_script", "duckdb_script", "chdb_script")
 SCRIPTS = {
     "pandas_script": "pandas",
     "pandas_pool_script": "pandas",
     "polars_script": "polars",
     "polars_joined_script": "polars",
+    "polars_scan_script": "polars",
     "duckdb_script": "duckdb",
     "chdb_script": "chdb",
 }

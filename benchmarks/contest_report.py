@@ -13,11 +13,12 @@ TITLE = "The mill, scripts and the floor"
 _NAMES = {
     "one_thread": "floor: read + SHA-256 + inflate (one thread, standard library)",
     "all_cores": "stricter floor (every core, isal)",
-    "unzip": "unzip metrics and funding, what DuckDB and chDB need first",
+    "unzip": "unzip metrics and funding, for those that read unzipped files",
     "pandas_script": "pandas script",
     "pandas_pool_script": "pandas script, a process a core",
     "polars_script": "Polars, one file at a time",
     "polars_joined_script": "Polars, a thousand files at a time",
+    "polars_scan_script": "Polars, one scan of unzipped files",
     "duckdb_script": "DuckDB SQL over unzipped files",
     "chdb_script": "chDB SQL over unzipped files",
 }

@@ -37,7 +37,7 @@ def all_cores(root: str) -> Work[int]:
 
 
 def unzip(root: str, kinds: list[str], into: str) -> Work[int]:
-    """What DuckDB and chDB need somebody to do first."""
+    """What scripts over unzipped files need somebody to do first."""
     paths = [path for kind in kinds for path in sorted((Path(root) / kind).glob("*/*.zip"))]
 
     def do() -> int:

@@ -61,10 +61,13 @@ def funding_daily(archive: Path, first: date, last: date) -> pl.DataFrame:
         )
         for path in sorted(archive.glob(f"{FUNDING}/*/*.zip"))
     ]
+    return daily_funding(pl.concat(frames).lazy(), first, last)
+
+
+def daily_funding(rows: pl.LazyFrame, first: date, last: date) -> pl.DataFrame:
+    """From calc_time, symbol, last_funding_rate."""
     return (
-        pl.concat(frames)
-        .lazy()
-        .with_columns(pl.from_epoch("calc_time", "ms").dt.round("1m").alias("at"))
+        rows.with_columns(pl.from_epoch("calc_time", "ms").dt.round("1m").alias("at"))
         .with_columns(pl.col("at").dt.date().alias("date"))
         .filter(pl.col("date").is_between(first, last))
         .unique(["symbol", "at"])
