@@ -10,7 +10,7 @@ UV = $(if $(INDEX),UV_DEFAULT_INDEX="$(INDEX)") UV_LINK_MODE=copy $(BIN)/uv
 LAKE ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test faults check fmt lint types contracts bench docs lock clean
+.PHONY: help install demo test faults check fmt lint types contracts bench docs screenshots lock clean
 
 help: ## show this
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -65,12 +65,20 @@ fmt: .venv/.dev ## format and fix what can be fixed
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: .venv/.run ## time the mill on this machine; prints a table
-	@$(BIN)/python -m benchmarks.mill
+.venv/.bench: .venv/.run requirements/bench.lock
+	$(call install_lock,bench.lock)
+	@touch $@
 
-docs: .venv/.run ## write the data dictionary and the cookbook from what they describe
+bench: .venv/.bench ## time the mill against scripts and against itself; BENCH="--only transform" for a part
+	@$(BIN)/python -m benchmarks $(BENCH)
+
+docs: .venv/.run ## write the data dictionary, the cookbook and the report's schema from what they describe
 	@$(BIN)/python -m flows.dictionary docs/data-dictionary.md
 	@$(BIN)/python -m flows.queries docs/cookbook.md
+	@$(BIN)/python -m flows.report.content docs/report.schema.json
+
+screenshots: .venv/.dev ## take docs/images anew from the demo's lake; needs Chromium
+	@$(BIN)/python -m tests.report.screenshots $(LAKE)
 
 lock: .venv/.uv ## resolve the newest versions that work together
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -78,8 +86,11 @@ lock: .venv/.uv ## resolve the newest versions that work together
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--custom-compile-command 'make lock' pyproject.toml --group build --group dev \
 		-c requirements/run.lock -o requirements/dev.lock
+	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--custom-compile-command 'make lock' --upgrade --group bench -c requirements/run.lock \
+		-o requirements/bench.lock
 	@echo 'uv' | $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --custom-compile-command 'make lock' - -o requirements/uv.lock
 
 clean: ## remove what make made
-	@rm -rf .venv demo .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info
+	@rm -rf .venv demo .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info

@@ -75,6 +75,7 @@ def load() -> Any:
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     with quiet():
         importlib.import_module("great_expectations.expectations")
+        importlib.import_module("expectations.asked_once")
         return importlib.import_module("great_expectations")
 
 
@@ -95,6 +96,7 @@ class _Build:
 
         base = importlib.import_module("great_expectations.data_context.types.base")
         self._gx = gx
+        self._asked_once = importlib.import_module("expectations.asked_once").AskedOnce
         self._context = gx.get_context(mode="ephemeral")
         self._context.variables.progress_bars = base.ProgressBarsConfig(
             globally=False, metric_calculations=False
@@ -126,16 +128,16 @@ class _Build:
 
     def validate(self, table: str, rules: Sequence[Rule], scope: Scope) -> dict[str, Any]:
         """Great Expectations' result, or an exception, by rule name."""
-        suite = self._gx.ExpectationSuite(name=table)
+        asked = []
         results: dict[str, Any] = {}
         for rule in rules:
             try:
-                expectation = getattr(self._gx.expectations, rule.expectation)
-                suite.add_expectation(
-                    expectation(**rule.arguments(scope), meta={"rule": rule.name})
-                )
+                expectation = self._class(rule.expectation)
+                asked.append(expectation(**rule.arguments(scope), meta={"rule": rule.name}))
             except Exception as error:  # noqa: BLE001 - a rule that cannot be asked has not held
                 results[rule.name] = error
+        # All at once: adding one by one compares each with all before it.
+        suite = self._gx.ExpectationSuite(name=table, expectations=asked)
         asset = self._source.add_table_asset(table, table_name=table)
         batch = asset.get_batch(asset.build_batch_request())
         validated = batch.validate(suite, result_format="COMPLETE")
@@ -143,8 +145,23 @@ class _Build:
             results[result.expectation_config.meta["rule"]] = result
         return results
 
-    def unfit(self, table: str, rule: Rule, scope: Scope) -> list[tuple[str, Any, str]]:
-        """Datasets, days of the run and venues of the rows that break the rule."""
+    def _class(self, name: str) -> Any:
+        found = getattr(self._gx.expectations, name)
+        return (
+            self._asked_once if found is self._gx.expectations.UnexpectedRowsExpectation else found
+        )
+
+    def unfit(
+        self, table: str, rule: Rule, scope: Scope, every: Sequence[Row] | None
+    ) -> list[tuple[str, Any, str]]:
+        """Datasets, days of the run and venues of the rows that break the rule.
+
+        every: all of these rows; None where not all of them were fetched.
+        """
+        if every is not None:
+            source = SOURCE_DATASET.get(table)
+            places = {(source or row["dataset"], row["date"], row["venue"]) for row in every}
+            return sorted(p for p in places if p[1] and scope.first <= p[1] <= scope.last)
         failing = self._failing(table, rule, scope)
         dataset = f"'{SOURCE_DATASET[table]}'" if table in SOURCE_DATASET else "dataset"
         found = self.query(
@@ -157,8 +174,16 @@ class _Build:
     def _failing(table: str, rule: Rule, scope: Scope) -> str:
         return str(rule.arguments(scope)["unexpected_rows_query"]).format(batch=table)
 
-    def agreed(self, table: str, rule: Rule, scope: Scope, column: str) -> Any:
-        """The value of `column` if it is the same in all rows that break the rule."""
+    def agreed(
+        self, table: str, rule: Rule, scope: Scope, column: str, every: Sequence[Row] | None
+    ) -> Any:
+        """The value of `column` if it is the same in all rows that break the rule.
+
+        every: as above.
+        """
+        if every is not None:
+            values = {row[column] for row in every}
+            return values.pop() if len(values) == 1 else None
         failing = self._failing(table, rule, scope)
         ((lowest, highest, known, rows),) = self.query(
             f"SELECT min({column}), max({column}), count({column}), count(*) FROM ({failing})"  # noqa: S608 - a rule of ours
@@ -187,8 +212,10 @@ def _outcome(
             evidence=result,
         )
     rows: list[Row] = details["unexpected_rows"]
+    failing = int(result.result["observed_value"])
+    every = rows if len(rows) == failing else None
     agreed = {
-        column: build.agreed(table, rule, scope, column)
+        column: build.agreed(table, rule, scope, column, every)
         for column in ("date", "venue")
         if rows and column in rows[0]
     }
@@ -197,11 +224,11 @@ def _outcome(
         rule,
         success=bool(result.success),
         looked_at=looked_at,
-        failing=int(result.result["observed_value"]),
+        failing=failing,
         worst=rows,
         date=agreed.get("date"),
         venue=agreed.get("venue"),
-        unfit=build.unfit(table, rule, scope) if rows and rule.excludes else (),
+        unfit=build.unfit(table, rule, scope, every) if rows and rule.excludes else (),
         evidence=result,
     )
 

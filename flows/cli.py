@@ -251,10 +251,13 @@ def audit(
         from flows.run import Run
         from flows.stages.audit import audit_candidate
         from flows.storage.builds import Builds
+        from flows.storage.run_lock import run_lock
 
         run = Run.begin(configuration.load(config), "audit")
-        candidate = Builds(run.store, run.settings.cache).candidate(run_id)
-        verdict = audit_candidate(run, candidate)
+        # What the gate says is kept, and what is unfit goes out: both change the lake.
+        with run_lock(run.store, owner=f"audit {run.run_id}"):
+            candidate = Builds(run.store, run.settings.cache).candidate(run_id)
+            verdict = audit_candidate(run, candidate)
         out.print(f"candidate {candidate.run_id}: {verdict.verdict}")
         out.print(summary(verdict))
         if (pages := site_of(run.store, candidate.run_id)) is not None:
@@ -269,6 +272,7 @@ def publish(
 ) -> None:
     """Only publish: make an audited candidate what readers see."""
     with _told(verbose=verbose):
+        from flows.report.site import keep_report
         from flows.run import Run
         from flows.stages.publish import publish_candidate
         from flows.storage.builds import Builds
@@ -278,6 +282,7 @@ def publish(
         with run_lock(run.store, owner=f"publish {run.run_id}"):
             candidate = Builds(run.store, run.settings.cache).candidate(run_id)
             pointer = publish_candidate(run, candidate)
+        keep_report(run, pointer)
         out.print(f"published run {pointer.run_id}")
 
 
@@ -376,6 +381,42 @@ def _copy_pages(settings: configuration.Settings, run_id: str, folder: Path) -> 
         _tell(error)
         raise typer.Exit(Exit.USAGE) from error
     err.print(f"copied to {index}", soft_wrap=True)
+
+
+@app.command()
+def report(
+    day: Annotated[
+        date | None,
+        typer.Option(
+            "--date", parser=_day, metavar="YYYY-MM-DD", help="UTC day (default: the newest)."
+        ),
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--out", file_okay=False, help="Where to (default: report-YYYY-MM-DD)."),
+    ] = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """A day of the published build as a page with charts: index.html, report.json, charts/*.png.
+
+    With --json only the data are printed, and nothing is written but what --out asks for.
+    """
+    with _told():
+        from flows.report.content import NoSuchDay, of_published
+        from flows.report.content import as_json as data
+        from flows.report.site import write_report
+
+        try:
+            gathered = of_published(configuration.load(config), day)
+        except NoSuchDay as error:
+            _tell(error)
+            raise typer.Exit(Exit.USAGE) from error
+        if folder is not None or not as_json:
+            index = write_report(gathered, folder or Path(f"report-{gathered.date}"))
+            (err if as_json else out).print(f"{gathered.date}: {index}", soft_wrap=True)
+        if as_json:
+            out.print(data(gathered), end="", markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()

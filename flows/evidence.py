@@ -42,7 +42,8 @@ def _read_layer(run: Run, name: str, empty: pl.DataFrame) -> pl.DataFrame:
     current = Layer(run.store, run.ledger, name).current().filter(pl.col("rows") > 0)
     schema = empty.with_columns(pl.lit(None, pl.Date).alias("date"))
     return pl.concat(
-        [schema, *(pl.read_parquet(io.BytesIO(run.store.get(key))) for key in current["key"])]
+        [schema, *(pl.read_parquet(io.BytesIO(run.store.get(key))) for key in current["key"])],
+        how="diagonal",  # a partition written before a column was added lacks it
     )
 
 

@@ -7,6 +7,8 @@ Raw files and normalised rows stay where they are.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import polars as pl
 
 from flows.run import Run, expectations_digest
@@ -71,35 +73,49 @@ def _with_what_it_values(run: Run, unfit: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([unfit, more]).unique(KEY, keep="first", maintain_order=True)
 
 
-def excluded(run: Run) -> pl.DataFrame:
-    """`dataset`, `venue`, `date` and `reason` of the venue-days that are out.
+@dataclass(frozen=True, slots=True)
+class TakenOut:
+    """What is out, read from the ledgers once.
 
-    Of venues no longer configured those their tables are without: nothing makes these anew.
+    out: `dataset`, `venue`, `date` and `reason` of the venue-days that are out. Of venues no longer
+        configured those their tables are without: nothing makes these anew.
+    moved: venue-days (`KEY`, `reason`, `out`) the tables do not yet hold as they are now: out, or
+        back. They may lie far from the days of a run: a run was killed after the gate had found
+        them, the gate found them among days an earlier one had left unpublished, or its rules
+        changed.
     """
+
+    out: pl.DataFrame
+    moved: pl.DataFrame
+
+
+def taken_out(run: Run) -> TakenOut:
+    """As the lake is now: to be asked once the days of a run are normalised."""
+    own = pl.col("venue").is_in(list(run.venues))
     said = run.ledger.latest(LEDGER, by=KEY)
     if said is None:
-        return pl.DataFrame(schema=_SCHEMA).drop("content")
-    own = pl.col("venue").is_in(list(run.venues))
-    now = _contents(_partitions(run), said)
-    found = said.filter(own).join(now, on=[*KEY, "content"], how="semi").select(*KEY, "reason")
-    return pl.concat([found, _applied(run).filter(pl.col("out"), ~own).select(*KEY, "reason")])
-
-
-def unsettled(run: Run) -> pl.DataFrame:
-    """Venue-days (`KEY`, `reason`, `out`) the tables do not yet hold as they are now: out, or back.
-
-    They may lie far from the days of a run: a run was killed after the gate had found them, the
-    gate found them among days an earlier one had left unpublished, or its rules changed.
-    """
-    own = pl.col("venue").is_in(list(run.venues))
-    now = excluded(run).filter(own).with_columns(out=pl.lit(value=True))
-    held = _applied(run).filter(pl.col("out"), own)
+        now = pl.DataFrame(schema=_SCHEMA).select(*KEY, "reason")
+    else:
+        contents = _contents(_partitions(run), said)
+        now = said.filter(own).join(contents, on=[*KEY, "content"], how="semi")
+        now = now.select(*KEY, "reason")
+    applied = _applied(run).filter(pl.col("out"))
+    held = applied.filter(own)
+    marked = now.with_columns(out=pl.lit(value=True))
     back = held.join(now, on=KEY, how="anti").with_columns(out=pl.lit(value=False))
-    return pl.concat([now.join(held, on=[*KEY, "reason"], how="anti"), back]).sort(KEY)
+    return TakenOut(
+        out=pl.concat([now, applied.filter(~own).select(*KEY, "reason")]),
+        moved=pl.concat([marked.join(held, on=[*KEY, "reason"], how="anti"), back]).sort(KEY),
+    )
+
+
+def excluded(run: Run) -> pl.DataFrame:
+    """The venue-days that are out (`TakenOut.out`)."""
+    return taken_out(run).out
 
 
 def settle(run: Run, moved: pl.DataFrame) -> None:
-    """Record that the tables hold these venue-days as `unsettled` said before they were made."""
+    """Record that the tables hold these venue-days, `TakenOut.moved` from before they were made."""
     run.ledger.append(APPLIED, moved)
 
 

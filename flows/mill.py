@@ -13,7 +13,11 @@ from typing import Any
 
 import polars as pl
 from prefect import task
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.artifacts import (
+    create_link_artifact,
+    create_markdown_artifact,
+    create_table_artifact,
+)
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 
@@ -24,6 +28,7 @@ from flows.gatekeeping import through_the_gate
 from flows.quality.report import told
 from flows.quality.terminal import markdown
 from flows.rebuild import build_again
+from flows.report.site import keep_report
 from flows.run import Days, Run
 from flows.stages.audit import audit_candidate
 from flows.stages.build import build_candidate
@@ -76,6 +81,7 @@ def mill(run: Run, asked: Days, days: Sequence[date]) -> Milled:
         # A lease that ran out while this machine slept may have let another run in.
         held.confirm()
         pointer = publish_task(run, candidate)
+        report_task(run, pointer)
         return Milled(run.run_id, asked, fetched, audit.verdict, pointer)
 
 
@@ -132,6 +138,19 @@ def audit_task(run: Run, candidate: Candidate) -> Audit:
 def publish_task(run: Run, candidate: Candidate) -> Pointer:
     """The pointer swap."""
     return publish_candidate(run, candidate)
+
+
+@task(name="report", cache_policy=NO_CACHE, persist_result=False)
+def report_task(run: Run, pointer: Pointer) -> None:
+    """The morning report of what readers see now, with a link to it as an artifact."""
+    address = keep_report(run, pointer)
+    if address is not None:
+        create_link_artifact(
+            key="perpmill-report",
+            link=address,
+            link_text="morning report",
+            description=f"The newest day as run {pointer.run_id} published it",
+        )
 
 
 def _show_verdict(run: Run, candidate: Candidate, results: pl.DataFrame, verdict: Verdict) -> None:

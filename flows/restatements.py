@@ -2,8 +2,9 @@
 
 A value hangs on the input days its table's windows look at. Of these, the ones that differ from
 what the last build was made of (`made_of`) point to the raw files that build did not know, and to
-corrections that touch these days now or did so then. Where neither explains a change the code does,
-or what is known of the instrument.
+corrections that touch these days now or did so then. So do the venue-days which the gate took out
+since, or no longer does. Where none of these explains a change the code does, or what is known of
+the instrument.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
+from flows import judged
+from flows.exclusions import excluded
 from flows.run import Run, code_version
 from flows.storage import raw_shelf
 from flows.storage.partitions import Layer
@@ -39,7 +42,7 @@ MADE_OF_SCHEMA: dict[str, type[pl.DataType] | pl.DataType] = {
     "date": pl.Date,
     "sha256": pl.String,
 }
-"""The input partitions a build was made of."""
+"""The input partitions a build was made of, and by which rules it is judged (`judged.RULES`)."""
 
 _FILE: dict[str, type[pl.DataType] | pl.DataType] = {
     "dataset": pl.String,
@@ -67,8 +70,9 @@ class Evidence:
     """What differs between the last build's inputs and this one's.
 
     read: raw files (dataset, venue, date, symbol, key) behind an input day that changed, which
-        the last build did not know, or not for this day; and what corrections do otherwise on such
-        a day, named in `key`. symbol: what the file is about; NULL: many instruments.
+        the last build did not know, or not for this day; and, named in `key`, what corrections do
+        otherwise on such a day, and that the gate took a day out or no longer does. symbol: what
+        the file is about; NULL: many instruments.
     claimed: likewise files that are new and about such a day, though no row of it came from them.
     symbols: instruments by name (venue, symbol); a file about anything else is about many.
     facts: instruments (venue, symbol) of which something else is known now.
@@ -85,14 +89,16 @@ class Evidence:
 
 
 def made_of(run: Run) -> pl.DataFrame:
-    """The normalised rows, files and corrections of every day, as the lake has them now."""
+    """The normalised rows, files and corrections of every day, as the lake has them now, and the
+    rules of today."""
     layers = [
         Layer(run.store, run.ledger, name)
         .current()
         .select(pl.lit(name).alias("layer"), "name", "venue", "date", "sha256")
         for name in ("normalised", "accounting", "corrections")
     ]
-    return pl.concat(layers).sort("layer", "name", "venue", "date")
+    rules = pl.DataFrame([judged.by_rules()], schema=MADE_OF_SCHEMA, orient="row")
+    return pl.concat([*layers, rules]).sort("layer", "name", "venue", "date")
 
 
 def gather(
@@ -110,6 +116,7 @@ def gather(
         codes = connection.sql("SELECT run_id, code_version FROM runs").fetchall()
         instruments_before = connection.sql("SELECT * FROM instruments").pl()
         corrections_before = _corrections_of(connection)
+        out_before = judged.out_of(connection)
     partition = ["name", "venue", "date"]
     now = made_of(run)
     differing = now if before is None else now.join(before, on=list(MADE_OF_SCHEMA), how="anti")
@@ -131,7 +138,13 @@ def gather(
     held = instruments.select(both).with_columns(pl.col(pl.Datetime).dt.replace_time_zone(None))
     was = instruments_before.select(both)
     return Evidence(
-        read=pl.concat([read.select(_FILE.keys()), _corrected(run, differing, corrections_before)]),
+        read=pl.concat(
+            [
+                read.select(_FILE.keys()),
+                _corrected(run, differing, corrections_before),
+                judged.otherwise(excluded(run), out_before, changed, before).select(_FILE.keys()),
+            ]
+        ),
         claimed=_claimed(run, known).join(changed, on=["dataset", "venue", "date"], how="semi"),
         symbols=instruments.select("venue", "symbol").unique(),
         facts=pl.concat(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shutil
 
+from flows import exclusions
 from flows.reporting import log
 from flows.run import Run
 from flows.storage import partitions, raw_shelf
@@ -31,6 +32,8 @@ def tidy(run: Run) -> None:
     Publication(run.store).repair()
     run.ledger.compact(raw_shelf.LEDGER, by=(*raw_shelf.IDENTITY, "key"))
     run.ledger.compact("notes", by=("raw_key", "name"))
+    for record in (exclusions.LEDGER, exclusions.APPLIED):
+        run.ledger.compact(record, by=exclusions.KEY)
     for layer in LAYERS:
         run.ledger.compact(layer, by=partitions.KEY)
     forget_old_builds(run)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-from flows.exclusions import settle, unsettled
+from flows.exclusions import settle, taken_out
 from flows.reporting import Reporter
 from flows.run import Days, Run
 from flows.stages.aggregate import aggregate_days
@@ -27,7 +27,7 @@ def transform(run: Run, days: Sequence[date], reporter: Reporter) -> None:
 def make_tables(run: Run, days: Sequence[date], reporter: Reporter) -> None:
     """Bring the tables of `days` up to date with the normalised rows, and with what the gate took
     out."""
-    moved = unsettled(run)
-    aggregate_days(run, days, reporter)
-    market_days(run, days, reporter)
-    settle(run, moved)
+    taken = taken_out(run)
+    aggregate_days(run, days, taken, reporter)
+    market_days(run, days, taken, reporter)
+    settle(run, taken.moved)

@@ -258,7 +258,7 @@ def _partitions(
         f"{venue.name} {dataset}",
     )
     accounting = accounting.join(
-        reading.files.select("raw_key", "symbol"), on="raw_key", maintain_order="left"
+        reading.files.select("raw_key", "symbol", "hour"), on="raw_key", maintain_order="left"
     )
 
     schema = DATASETS[dataset]

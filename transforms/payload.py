@@ -19,12 +19,15 @@ class Facts:
     first_date, last_date: the UTC days the path claims, both inclusive; None if it claims none.
         Content may spill over by a day on either side (labels, jitter, foreign time zones).
     labels: other words of the path a parser needs, such as `interval` or `product`.
+    hour: start of the one UTC hour it is about, of exports cut by the hour: there an hour without
+        a file is known to be missing. None if it is about whole days, or does not say.
     """
 
     symbol: str | None = None
     first_date: date | None = None
     last_date: date | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    hour: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from datetime import UTC
 
 import polars as pl
 
-from transforms.native import NATIVE_SCHEMAS
+from transforms.native import NATIVE_SCHEMAS, UTC_MICROS
 from transforms.payload import NOTES_SCHEMA, REJECTED_SCHEMA, BadPayload, Facts, Parsed, Payload
 from transforms.schemas.normalised import DATASETS, TIME_COLUMN
 from transforms.venue import Feed, Venue
@@ -39,7 +39,7 @@ class Reading:
         What the venue itself exports comes before what carriers bring. Here and in `rejected` and
         `files`, `raw_key` is an Enum of all the keys, in their order: the text of a key is many
         times as wide as the rest of a row, and is looked at again and again.
-    files: per raw file its `symbol`, claimed `first_date` and `last_date`, `datasets`, and
+    files: per raw file its `symbol`, claimed `first_date`, `last_date` and `hour`, `datasets`, and
         the `anchor` day on which records without a credible time are counted.
     """
 
@@ -218,6 +218,7 @@ def read(venue: Venue, payloads: Sequence[Payload], keys: pl.Enum | None = None)
                 claims[p.raw_key].symbol,
                 claims[p.raw_key].first_date,
                 claims[p.raw_key].last_date,
+                claims[p.raw_key].hour,
                 p.fetched_at.astimezone(UTC).date(),
                 list(feed.datasets),
             )
@@ -232,6 +233,7 @@ def read(venue: Venue, payloads: Sequence[Payload], keys: pl.Enum | None = None)
             "symbol": pl.String(),
             "first_date": pl.Date(),
             "last_date": pl.Date(),
+            "hour": UTC_MICROS,
             "fetched_date": pl.Date(),
             "datasets": pl.List(pl.String()),
         },

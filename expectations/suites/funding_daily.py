@@ -10,6 +10,12 @@ from expectations.continuity import (
     typical_rate_steady,
 )
 from expectations.daily_rules import few_gone, fresh, nobody_gone, not_empty
+from expectations.funding_periods import (
+    due_where_open,
+    interval_not_shortened,
+    majors_rate_of_its_period,
+    rates_not_moved_alone,
+)
 from expectations.rule import no_rows
 from transforms.schemas.evidence import Severity
 
@@ -27,6 +33,10 @@ RULES = (
         usual=4,
         reason="half of a venue's instruments stayed away: a file cut short, or a page not fetched",
     ),
+    due_where_open(),
+    interval_not_shortened(),
+    majors_rate_of_its_period(),
+    rates_not_moved_alone(),
     typical_rate_steady(),
     funding_like_others(),
     no_rows(

@@ -15,6 +15,19 @@ _MENTIONED = " UNION ".join(
     for table in DAILY_TABLES
 )
 
+# What an end leaves on its day is no more than a trace: the settlement and the sample of midnight,
+# which close the day before, and prices nobody trades at. (`hour` of a liquidation is none of it.)
+_GOES_ON = " UNION ALL ".join(
+    f"SELECT date, venue, symbol, '{table}' AS goes_on_in FROM {table} WHERE {{in_run}} AND {sign}"
+    for table, sign in {
+        "funding_daily": "settlement_count > 1",
+        "open_interest_daily": "sample_count > 1 AND open_interest_coin_high > 0",
+        "positioning_daily": "sample_count > 1",
+        "prices_daily": "volume_coin > 0",
+        "liquidations_daily": "long_count + short_count > 0",
+    }.items()
+)
+
 RULES = (
     no_rows(
         "not_empty",
@@ -79,5 +92,25 @@ RULES = (
         severity=Severity.WARNING,
         reason="a ticker means one thing at a time",
         threshold="a listing of a reused ticker ends before the next one starts",
+    ),
+    no_rows(
+        "nothing_after_its_end",
+        f"""
+        WITH ended AS (
+          SELECT venue, symbol, max(valid_to) AS ended_at FROM batch
+          GROUP BY ALL HAVING count(*) = count(valid_to)
+        )
+        SELECT g.date, g.venue, g.symbol, e.ended_at, string_agg(goes_on_in, ', '
+          ORDER BY goes_on_in) AS goes_on_in
+        FROM ({_GOES_ON}) AS g JOIN ended AS e USING (venue, symbol)
+        WHERE e.ended_at <= g.date::TIMESTAMP
+        GROUP BY ALL ORDER BY g.date DESC, g.venue, g.symbol
+        """,
+        severity=Severity.WARNING,
+        reason="the list of instruments says it is over, yet its data goes on: the list is wrong, "
+        "the ticker was used again, or the venue serves stale numbers",
+        threshold="no settlements but that of midnight, no open interest, trades, ratios or "
+        "liquidations on days after the end of a symbol's last listing",
+        days=True,
     ),
 )

@@ -8,7 +8,10 @@ from expectations.market_rules import TOLERANCE, differs
 from expectations.rule import no_rows
 from transforms.schemas.evidence import Severity
 
-_SUMS = ("long_usd", "short_usd", "total_usd", "long_count", "short_count")
+_SUMS = (
+    *("long_usd", "short_usd", "total_usd", "long_coin", "short_coin"),
+    *("long_count", "short_count"),
+)
 _OF_DAY = ", ".join(f"d.{column} AS {column}_of_day" for column in _SUMS)
 # A side that is not known in one of the hours is not known of the day.
 _OF_HOURS = ", ".join(

@@ -60,6 +60,38 @@ def _most_have_samples(name: str, severity: Severity, *, min_share: float, reaso
     )
 
 
+def _samples_as_before() -> Rule:
+    """Where nobody knows how many snapshots are due: a poll has no grid of the venue's."""
+    return no_rows(
+        "samples_as_before",
+        f"""
+        WITH own AS (
+          SELECT t.date, t.venue, t.symbol, t.sample_count, median(p.sample_count) AS usual
+          FROM {OPEN_INTEREST} AS t JOIN {OPEN_INTEREST} AS p
+          ON p.venue = t.venue AND p.symbol = t.symbol AND p.base_asset = t.base_asset
+          AND p.date BETWEEN t.date - {{days_back}} AND t.date - 1
+          WHERE t.{{in_run}} AND t.expected_sample_count IS NULL
+          AND p.expected_sample_count IS NULL
+          AND NOT EXISTS (SELECT 1 FROM instruments AS i
+            WHERE i.venue = t.venue AND i.symbol = t.symbol AND i.valid_to::DATE = t.date)
+          GROUP BY ALL
+        )
+        SELECT date, venue, count(*) AS instruments, median(sample_count / usual) AS share,
+          min(sample_count) AS fewest, median(usual) AS usual
+        FROM own GROUP BY date, venue HAVING median(sample_count / usual) < {{min_share}}
+        ORDER BY share, date, venue
+        """,
+        severity=Severity.WARNING,
+        reason="polls of some hours are not there: high, low and mean of a day with a hole may "
+        "miss what happened in it, and the close may be hours old",
+        threshold="median over a venue's polled instruments of sample_count ÷ the middle of their "
+        "{days_back} days before ≥ {min_share:.0%}",
+        # Of 24 hours three and a half; a poller set to a longer interval says so for four days.
+        limits={"min_share": 0.85, "days_back": 7},
+        days=True,
+    )
+
+
 _USD, _COIN = "t.open_interest_usd_close", "t.open_interest_coin_close"
 
 RULES = (
@@ -114,6 +146,7 @@ RULES = (
         limits={"min_share": 0.90},
         days=True,
     ),
+    _samples_as_before(),
     _most_have_samples(
         "half_of_samples",
         Severity.WARNING,

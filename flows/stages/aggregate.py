@@ -13,7 +13,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from flows.exclusions import excluded, unsettled, without
+from flows.exclusions import TakenOut, without
 from flows.instruments import venue_instruments
 from flows.reporting import Reporter, log
 from flows.run import Days, Run, stretches, transforms_digest
@@ -32,7 +32,7 @@ REACH = timedelta(days=max(table.reach_days for table in DAILY))
 @dataclass(frozen=True, slots=True)
 class _Normalised:
     """A venue's normalised and accounting partitions, as the ledgers know them, but for the days
-    the gate took out; `out` are those (`flows.exclusions.excluded`)."""
+    the gate took out; `out` are those (`flows.exclusions.TakenOut`)."""
 
     rows: pl.DataFrame
     accounting: pl.DataFrame
@@ -67,20 +67,18 @@ class _Normalised:
         return frame.filter((pl.col("name") == dataset) & pl.col("date").is_between(first, last))
 
 
-def aggregate_days(run: Run, days: Sequence[date], reporter: Reporter) -> None:
+def aggregate_days(run: Run, days: Sequence[date], taken: TakenOut, reporter: Reporter) -> None:
     """Bring the daily tables up to date: the days asked for, and days already there whose windows
     look at them. Likewise days already there that look at a venue-day just taken out, or back."""
-    out, moved = excluded(run), unsettled(run)
     for venue in run.venues.values():
-        _aggregate_venue(run, venue, sorted(days), out, moved, reporter)
+        _aggregate_venue(run, venue, sorted(days), taken, reporter)
 
 
 def _aggregate_venue(
     run: Run,
     venue: Venue,
     days: list[date],
-    out: pl.DataFrame,
-    moved: pl.DataFrame,
+    taken: TakenOut,
     reporter: Reporter,
 ) -> None:
     instruments = venue_instruments(run, venue)
@@ -91,8 +89,8 @@ def _aggregate_venue(
         (name, day): mark
         for name, day, mark in there.select("name", "date", "fingerprint").iter_rows()
     }
-    normalised = _Normalised.of(run, venue, out)
-    own = moved.filter(pl.col("venue") == venue.name)["date"].unique().to_list()
+    normalised = _Normalised.of(run, venue, taken.out)
+    own = taken.moved.filter(pl.col("venue") == venue.name)["date"].unique().to_list()
     spans = [(days[0], days[-1]), *((day, day) for day in own)]
     near = pl.any_horizontal(
         pl.col("date").is_between(first - REACH, last + REACH) for first, last in spans
@@ -149,11 +147,12 @@ def _compute(
 def _accounting(
     run: Run, normalised: _Normalised, dataset: str, first: date, last: date
 ) -> pl.DataFrame:
-    schema = dict(Accounting.create_empty().schema) | {"date": pl.Date()}
+    empty = Accounting.create_empty().with_columns(pl.lit(None, pl.Date()).alias("date"))
     layer = Layer(run.store, run.ledger, "accounting")
     keys = normalised.accounting_keys(dataset, first, last)
-    with layer.scan(keys, schema) as rows:
-        return rows.collect()
+    with layer.files(keys) as paths:
+        # A partition written before a column was added lacks it.
+        return pl.concat([empty, *map(pl.read_parquet, paths)], how="diagonal")
 
 
 def _cover(

@@ -15,7 +15,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from flows.exclusions import excluded, unsettled, without
+from flows.exclusions import TakenOut, without
 from flows.instruments import venue_instruments
 from flows.reporting import Reporter, log
 from flows.run import Days, Run, stretches, transforms_digest
@@ -58,7 +58,7 @@ class _Sources:
     instruments: pl.DataFrame
 
     @classmethod
-    def of(cls, run: Run) -> _Sources:
+    def of(cls, run: Run, out: pl.DataFrame) -> _Sources:
         daily = Layer(run.store, run.ledger, "daily")
         events = Layer(run.store, run.ledger, "normalised")
         books = [venue_instruments(run, venue) for venue in run.venues.values()]
@@ -66,7 +66,7 @@ class _Sources:
         partitions = pl.concat(
             [
                 daily.current().filter(read),
-                without(events.current(), excluded(run)).filter(pl.col("name") == _EVENTS),
+                without(events.current(), out).filter(pl.col("name") == _EVENTS),
             ]
         )
         return cls(
@@ -106,14 +106,14 @@ class _Sources:
             )
 
 
-def market_days(run: Run, days: Sequence[date], reporter: Reporter) -> None:
+def market_days(run: Run, days: Sequence[date], taken: TakenOut, reporter: Reporter) -> None:
     """Bring the market tables up to date with the daily tables of `days` and of those near them,
     and of those near venue-days just taken out, or back."""
     layer = Layer(run.store, run.ledger, "market")
-    moved = unsettled(run)["date"].unique().sort()
+    moved = taken.moved["date"].unique().sort()
     spans = [(min(days), max(days)), *((day, day) for day in moved)]
     with reporter.steps("market", 2) as advance:
-        _bring_totals(run, layer, _around(spans, LOOKBACK_DAYS))
+        _bring_totals(run, layer, taken, _around(spans, LOOKBACK_DAYS))
         advance()
         _bring_signals(run, layer, _around(spans, history.LOOKBACK_DAYS))
         advance()
@@ -127,8 +127,8 @@ def _around(spans: Sequence[tuple[date, date]], lookback_days: int) -> pl.Expr:
     )
 
 
-def _bring_totals(run: Run, layer: Layer, around: pl.Expr) -> None:
-    sources = _Sources.of(run)
+def _bring_totals(run: Run, layer: Layer, taken: TakenOut, around: pl.Expr) -> None:
+    sources = _Sources.of(run, taken.out)
     there = layer.current().filter(pl.col("name").is_in(list(_TOTALS)))
     # Rows of days nobody asked for may be normalised already: a day is there once it has tables.
     daily = sources.partitions.filter(pl.col("name") != _EVENTS)

@@ -168,3 +168,24 @@ def test_the_range_can_be_cut_anywhere():
     ]
     assert whole.equals(pl.concat(cut))
     assert set(whole["status"]) == {"ok", "partial", "missing"}
+
+
+@pytest.mark.parametrize(
+    ("hours", "beside", "status"),
+    [
+        (range(24), [], "ok"),
+        (range(23), [], "partial"),
+        (range(23), [{"raw_key": "raw/ws"}], "ok"),  # what the recording heard nobody knows
+    ],
+)
+def test_a_day_that_lacks_the_file_of_an_hour_is_partial(hours, beside, status):
+    common = {"dataset": "liquidations", "date": day("2026-03-08"), "rows_read": 1, "rows_kept": 1}
+    cut = [{"raw_key": f"raw/{n}", "hour": at(f"2026-03-08 {n:02}:00")} for n in hours]
+    table = coverage(
+        [
+            ("liquidations", "BTCUSDT", "2026-03-07", 3),
+            ("liquidations", "BTCUSDT", "2026-03-08", 3),
+        ],
+        accounting=files([common | each for each in (*cut, *beside)]),
+    )
+    assert verdict(table, "liquidations") == (1, 1, 3, status)

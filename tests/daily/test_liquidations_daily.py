@@ -244,6 +244,62 @@ def test_a_symbol_with_its_own_file_is_not_judged_by_the_recording():
     }
 
 
+def hour_files(count, skipped=()):
+    """Exports of the whole market cut by the hour, and nothing in most of them."""
+    return [
+        recording(
+            raw_key=f"raw/{hour}", hour=at(f"2026-03-01 {hour:02}:00"), rows_read=0, rows_kept=0
+        )
+        for hour in range(count)
+        if hour not in skipped
+    ]
+
+
+@pytest.mark.parametrize(
+    ("skipped", "regime", "expected"),
+    [
+        ((), "complete", "complete"),  # an hour with a file and no event was quiet
+        ((), "unknown", "unknown"),
+        ((8,), "complete", "partial"),
+        ((8,), "throttled", "partial"),
+        ((8,), "unknown", "partial"),  # that an hour is missing is known
+    ],
+)
+def test_an_hour_without_its_file_is_known_to_be_missing(skipped, regime, expected):
+    book = listings([{}, {"symbol": "ETHUSDT", "base_asset": "ETH"}])
+    heard = [liquidated("2026-03-01 05:10", "long", 1.0, raw_key="raw/5")]
+    spilled = recording(raw_key="raw/before", hour=at("2026-02-28 23:00"))
+    accounting = files([*hour_files(24, skipped), spilled])
+    documented = regimes([{"valid_from": day("2020-01-01"), "completeness": regime}])
+    daily = liquidations(heard, accounting=accounting, instruments=book, venue_regimes=documented)
+    # All coins are in such a file, so that no event is a known zero.
+    assert daily.select("symbol", "total_usd").rows() == [("BTCUSDT", 1.0), ("ETHUSDT", 0.0)]
+    assert daily["completeness"].to_list() == [expected] * 2
+
+
+def test_a_stray_record_in_another_days_hour_covers_nothing_else():
+    spilled = recording(raw_key="raw/before", hour=at("2026-02-28 23:00"))
+    heard = [liquidated("2026-03-01 00:00", "long", 1.0, raw_key="raw/before")]
+    book = listings([{}, {"symbol": "ETHUSDT", "base_asset": "ETH"}])
+    daily = liquidations(
+        heard, accounting=files([spilled]), instruments=book, venue_regimes=THROTTLED
+    )
+    assert daily.select("symbol", "completeness").rows() == [("BTCUSDT", "partial")]
+
+
+def test_a_recording_may_fill_an_hour_without_its_file():
+    heard = [
+        liquidated("2026-03-01 05:10", "long", 1.0, raw_key="raw/5"),
+        liquidated("2026-03-01 08:10", "long", 1.0, raw_key="raw/ws"),
+        liquidated(
+            "2026-03-01 08:20", "long", 1.0, symbol="ETHUSDT", base_asset="ETH", raw_key="raw/ws"
+        ),
+    ]
+    accounting = files([*hour_files(24, [8]), recording()])
+    daily = liquidations(heard, accounting=accounting, venue_regimes=THROTTLED)
+    assert daily["completeness"].to_list() == ["throttled", "throttled"]
+
+
 def test_the_regime_is_that_of_the_day():
     daily = liquidations(
         [liquidated("2021-04-26 10:00", "long", 1.0), liquidated("2021-04-27 10:00", "long", 1.0)],

@@ -134,6 +134,8 @@ def _hours() -> list[dict[str, Any]]:
             "long_usd": long * price,
             "short_usd": short * price,
             "total_usd": (long + short) * price,
+            "long_coin": float(long),
+            "short_coin": float(short),
             "long_count": min(long, 1),
             "short_count": min(short, 1),
         }

@@ -115,6 +115,25 @@ BREAKS: dict[tuple[str, str], tuple[str, int]] = {
         f"DELETE FROM funding_daily {OF_BINANCE} AND symbol IN ('ETHUSDT', 'SOLUSDT', 'XRPUSDT')",
         1,
     ),
+    ("funding_daily", "due_where_open"): (
+        f"DELETE FROM funding_daily {OF_BINANCE} AND symbol = 'SOLUSDT'",
+        1,
+    ),
+    ("funding_daily", "interval_not_shortened"): (
+        f"UPDATE funding_daily SET interval_hours = 1 {ON}",
+        1,
+    ),
+    # Eight times what it was and what bybit pays, at each settlement.
+    ("funding_daily", "majors_rate_of_its_period"): (
+        "UPDATE funding_daily SET funding_rate_8h = 0.0016, funding_rate_min = 0.0008, "
+        f"funding_rate_max = 0.0024 {ON}",
+        1,
+    ),
+    # 0.0012 is six times what it was, and the others pay what they did.
+    ("funding_daily", "rates_not_moved_alone"): (
+        f"{CLONES}; UPDATE funding_daily SET funding_rate_8h = 0.0012 {OF_BINANCE}",
+        1,
+    ),
     # 31 times 0.0002 is 0.0062.
     ("funding_daily", "typical_rate_steady"): (
         f"UPDATE funding_daily SET funding_rate_8h = -0.0062 {OF_BINANCE}",
@@ -221,6 +240,12 @@ BREAKS: dict[tuple[str, str], tuple[str, int]] = {
     ("open_interest_daily", "share_steady"): (
         level(10, "WHERE date = '2026-03-03' AND venue = 'bybit'"),
         2,
+    ),
+    # 244 of 288 are 84.7 %, and how many are due nobody knows.
+    ("open_interest_daily", "samples_as_before"): (
+        "UPDATE open_interest_daily SET expected_sample_count = NULL WHERE venue = 'binance'; "
+        f"UPDATE open_interest_daily SET sample_count = 244 {OF_BINANCE}",
+        1,
     ),
     # 143 of 288 are 49.7 %, 28 of 288 are 9.7 %.
     ("open_interest_daily", "half_of_samples"): (
@@ -338,6 +363,32 @@ BREAKS: dict[tuple[str, str], tuple[str, int]] = {
         f"UPDATE positioning_daily SET long_short_account_ratio_mean = 1000 {ON}",
         1,
     ),
+    ("positioning_daily", "holders_ratios_believable"): (
+        "UPDATE positioning_daily SET long_short_account_ratio_mean = 51 "
+        f"{OF_BINANCE} AND symbol = 'SOLUSDT'",
+        1,
+    ),
+    ("positioning_daily", "majors_ratios_believable"): (
+        f"UPDATE positioning_daily SET top_trader_account_ratio_close = 0.09 {ON}",
+        1,
+    ),
+    # 5 times 1.4 is 7.
+    ("positioning_daily", "ratios_steady"): (
+        "UPDATE positioning_daily SET long_short_account_ratio_close = 7.1 "
+        f"{OF_BINANCE} AND symbol = 'SOLUSDT'",
+        1,
+    ),
+    # 1 ÷ 1.5 is 0.67, 1 ÷ 1.4 is 0.71: of one of the majors. 1.3 becomes 0.8 for three of five.
+    ("positioning_daily", "ratios_not_turned"): (
+        "UPDATE positioning_daily SET long_short_account_ratio_mean = 0.68, "
+        f"long_short_account_ratio_close = 0.72 {ON}; "
+        "UPDATE positioning_daily SET top_trader_account_ratio_mean = 1.3, "
+        "top_trader_account_ratio_close = 1.3 WHERE date = '2026-03-02'; "
+        "UPDATE positioning_daily SET top_trader_account_ratio_mean = 0.8, "
+        f"top_trader_account_ratio_close = 0.8 {OF_BINANCE} "
+        "AND symbol IN ('BTCUSD_PERP', 'SOLUSDT', 'XRPUSDT')",
+        4,
+    ),
     ("prices_daily", "not_empty"): ("DELETE FROM prices_daily", 1),
     ("prices_daily", "fresh"): ("DELETE FROM prices_daily WHERE date = '2026-03-03'", 1),
     ("prices_daily", "nobody_gone"): (f"DELETE FROM prices_daily {ON}", 1),
@@ -449,6 +500,11 @@ BREAKS: dict[tuple[str, str], tuple[str, int]] = {
     # 2 to 2.6 million coins are 30 %.
     ("reserves_daily", "no_jump"): (
         "UPDATE reserves_daily SET reserve_coin = 2.6e6 WHERE date = '2026-03-03'",
+        1,
+    ),
+    ("instruments", "nothing_after_its_end"): (
+        "UPDATE instruments SET valid_to = '2026-03-03 00:00:00' "
+        "WHERE venue = 'binance' AND symbol = 'SOLUSDT'",
         1,
     ),
     ("instruments", "not_empty"): ("DELETE FROM instruments", 1),

@@ -11,7 +11,6 @@ from tests.faults.binance_files import (
     FUNDING,
     B,
     D,
-    G,
     H,
     Q,
     R,
@@ -201,12 +200,10 @@ FAULTS = (
         "Binance, fundingRate of ETHUSDT",
         "the month's file replaced by its header",
         text(FUNDING.replace("BTC", "ETH"), lambda t: t.split("\n", 1)[0] + "\n"),
-        G,
-        (),
+        W,
+        ("funding_daily.due_where_open",),
         ("funding_daily/binance/ETHUSDT",),
         days_back=2,
-        why="On the first night of a venue's funding nothing says who is due; afterwards "
-        "nobody_gone does.",
     ),
     Fault(
         "binance-funding-future",

@@ -11,6 +11,7 @@ from tests.faults.binance_files import (
     G,
     H,
     Q,
+    W,
     growing,
     listed,
     order,
@@ -128,11 +129,9 @@ FAULTS = (
         "Binance, exchangeInfo",
         "ETHUSDT ended on the day before, yet its files go on",
         listed(lambda entry: entry | {"deliveryDate": NIGHT_MS, "status": "SETTLING"}, "ETHUSDT"),
-        G,
-        (),
+        W,
+        ("instruments.nothing_after_its_end",),
         ("*/binance/ETHUSDT*",),
-        why="What comes after the end is published; only the number of settlements due "
-        "becomes unknown.",
     ),
     Fault(
         "binance-instrument-unlisted",

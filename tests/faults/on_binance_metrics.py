@@ -11,7 +11,6 @@ from tests.faults.binance_files import (
     OI,
     B,
     D,
-    G,
     H,
     Q,
     R,
@@ -225,10 +224,12 @@ FAULTS = (
         "Binance, metrics of BTCUSDT",
         "account ratio × 100",
         cell(METRICS, "count_long_short_ratio", times(100)),
-        G,
-        (),
+        W,
+        (
+            "positioning_daily.ratios_steady",
+            "positioning_daily.holders_ratios_believable",
+            "positioning_daily.majors_ratios_believable",
+        ),
         (BTC_POS,),
-        why="A ratio of 123 is believed: the bound is 1000, and nothing holds a ratio "
-        "against the days before.",
     ),
 )

@@ -185,11 +185,9 @@ FAULTS = (
                 else row
             ),
         ),
-        G,
-        (),
+        W,
+        ("funding_daily.interval_not_shortened",),
         (BTC_FUNDING,),
-        why="Venues do go from 8 hours to 1; that the list of instruments says otherwise is "
-        "not held against it.",
     ),
     Fault(
         "bybit-funding-settlement-missing",
@@ -352,10 +350,9 @@ FAULTS = (
                 else row
             ),
         ),
-        G,
-        (),
+        W,
+        ("positioning_daily.ratios_not_turned",),
         (BTC_POS,),
-        why="1.27 becomes 0.79, as it may by itself.",
     ),
     Fault(
         "bybit-price-tenfold",

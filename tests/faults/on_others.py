@@ -136,6 +136,12 @@ def of_instrument(name: str, symbol: str, change: Callable[[Record], Any]) -> Ca
     return line
 
 
+def bitmex_settlements(change: Callable[[Record], Record]) -> Change:
+    return listed(
+        BITMEX_FUNDING, lambda row: change(row) if row["timestamp"] > "2021-01-31" else row
+    )
+
+
 def bitmex_orders(change: Callable[[Record], Record]) -> Change:
     def line(message: Record) -> Record:
         inner = message["message"]
@@ -266,26 +272,30 @@ FAULTS = (
         lines(
             OKX_OI, lambda row: None if 6 <= (int(row["ts"]) - NIGHT_MS) // HOUR_MS < 12 else row
         ),
-        G,
-        (),
+        W,
+        ("open_interest_daily.samples_as_before",),
         ("open_interest_daily/okx/*",),
-        why="How many polls are due is not known; sample_count says how many there were.",
     ),
     Fault(
         "bitmex-funding-percent",
         "BitMEX, funding of XBTUSD",
         "percent instead of fractions on the day",
-        listed(
-            BITMEX_FUNDING,
-            lambda row: (
-                row | {"fundingRate": row["fundingRate"] * 100}
-                if row["timestamp"] > "2021-01-31"
-                else row
-            ),
+        bitmex_settlements(
+            lambda row: row | {n: row[n] * 100 for n in ("fundingRate", "fundingRateDaily")}
         ),
         T,
         ("funding_daily.majors_plausible",),
         ("funding_daily/bitmex/*",),
+    ),
+    Fault(
+        "bitmex-funding-of-a-day",
+        "BitMEX, funding of XBTUSD",
+        "the rate of a day for that of each settlement",
+        bitmex_settlements(lambda row: row | {"fundingRate": row["fundingRateDaily"]}),
+        Q,
+        ("coverage_daily.none_partial", "funding_daily.nobody_gone"),
+        ("funding_daily/bitmex/XBTUSD",),
+        days_back=1,
     ),
     Fault(
         "bitmex-oi-thousandfold",
@@ -310,6 +320,16 @@ FAULTS = (
         W,
         ("funding_daily.none_missing",),
         ("funding_daily/deribit/BTC-PERPETUAL",),
+    ),
+    Fault(
+        "deribit-funding-of-8-hours",
+        "Deribit, funding history of BTC-PERPETUAL",
+        "the rate of eight hours for that of the hour",
+        deribit_hours(lambda row: row | {"interest_1h": row["interest_8h"]}),
+        Q,
+        ("coverage_daily.none_partial", "funding_daily.nobody_gone"),
+        ("funding_daily/deribit/BTC-PERPETUAL",),
+        days_back=1,
     ),
     Fault(
         "deribit-oi-coins-for-dollars",
@@ -340,10 +360,9 @@ FAULTS = (
         "Hyperliquid, funding history of BTC",
         "rates of eight hours for each hour",
         hyper_hours(lambda row: row | {"fundingRate": times(8)(row["fundingRate"])}),
-        G,
-        (),
+        W,
+        ("funding_daily.majors_rate_of_its_period",),
         ("funding_daily/hyperliquid/BTC",),
-        why="Eight times a calm rate is a lively one; a venue of one instrument has no middle.",
     ),
     Fault(
         "hyperliquid-funding-percent",

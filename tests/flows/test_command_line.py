@@ -16,6 +16,8 @@ from typer.testing import CliRunner, Result
 
 from flows.cli import app
 from flows.failures import Exit
+from flows.storage.object_store import open_store
+from flows.storage.run_lock import run_lock
 from tests.flows.conftest import FIRST, LAST, Lake
 from tests.flows.test_order_of_arrival import facts
 
@@ -182,6 +184,16 @@ def test_stages_one_by_one_end_in_the_build_of_a_whole_run(
     assert facts(empty.hashes()) == facts(milled.hashes())
     again = told("transform", *span)
     assert "nothing new" in again.stdout
+
+
+def test_audit_waits_for_nobody(own: Lake, write_config: Callable[[Lake], Path]) -> None:
+    """It records what is unfit, so that no run may be at work."""
+    before = sorted(own.root.rglob("*"))
+    with run_lock(open_store(own.settings.lake), owner="somebody else"):
+        told = CliRunner().invoke(app, ["audit", "-c", str(write_config(own))])
+    assert told.exit_code == Exit.LOCKED, told.output
+    assert "somebody else" in told.stderr
+    assert sorted(own.root.rglob("*")) == before
 
 
 def test_rollback_and_forward(own: Lake, write_config: Callable[[Lake], Path]) -> None:

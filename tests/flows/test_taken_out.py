@@ -9,9 +9,14 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
+from expectations import gate
+from flows.exclusions import exclude
 from flows.failures import GateBlocked
+from flows.restatements import made_of
+from flows.run import Run, expectations_digest
 from flows.settings import Settings
 from simulator.plan import Plan
 from simulator.simulate import simulate
@@ -117,6 +122,36 @@ def test_a_second_run_over_the_same_fault_changes_nothing(lake: TwoVenues) -> No
     again = mill(lake)
     assert again.pointer is None
     assert lake.seen() == before
+
+
+def test_what_new_rules_alone_take_out_and_let_back_is_said_to_be_their_doing(
+    lake: TwoVenues, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    causes = (
+        "SELECT DISTINCT cause FROM restatements WHERE run_id = ? AND venue = 'bybit' "
+        "AND table_name = 'funding_daily' AND date = ?"
+    )
+    mill(lake)
+    rules = expectations_digest()
+    with monkeypatch.context() as others:
+        for module in ("exclusions", "judged"):
+            others.setattr(f"flows.{module}.expectations_digest", lambda: "other rules")
+        run = Run.begin(lake.settings, "test")
+        unfit = pl.DataFrame(
+            [("funding_rates", "bybit", UNFIT, "a rule")], schema=gate.UNFIT, orient="row"
+        )
+        assert exclude(run, unfit, made_of(run)) == 1
+        done = mill(lake)
+        assert days_of(lake, "bybit") == [FIRST, LAST]
+        assert lake.sql(causes, done.run_id, UNFIT) == [
+            (f"taken out by the gate: a rule (rules {rules} → other rules)",)
+        ]
+    done = mill(lake)
+    assert days_of(lake, "bybit") == [FIRST, UNFIT, LAST]
+    # What first appears, or appears again, restates nothing; the totals of the market do change.
+    market = causes.replace("venue = 'bybit' AND table_name = 'funding_daily'", "venue IS NULL")
+    back = {cause for (cause,) in lake.sql(market, done.run_id, UNFIT)}
+    assert back == {f"no longer taken out by the gate (rules other rules → {rules})"}
 
 
 def test_the_largest_venue_s_day_blocks(lake: TwoVenues) -> None:

@@ -201,17 +201,19 @@ def test_broken_contracts_are_named_with_the_value() -> None:
                         liquidation("2025-01-01", 5.0),
                         liquidation("2025-01-01", -3.0, price=0.0),
                         liquidation("2025-01-01", None),
+                        liquidation("2025-01-01", 0.0),
                         liquidation("2025-01-01", 5.0, side="up"),
                     ],
                 )
             ]
         )
     )
-    assert counts(partition) == [(4, 1, 0, 3)]
+    assert counts(partition) == [(5, 1, 0, 4)]
     assert reasons(partition) == [
         # At a price that is none the coin is known and the value is not.
-        "amount_coin min: -3.0; amount_native min: -3.0; price min_exclusive: 0.0",
+        "amount_coin min: -3.0; amount_native min_exclusive: -3.0; price min_exclusive: 0.0",
         "amount_native nullability: NULL",
+        "amount_native min_exclusive: 0.0",  # an order of nothing is no order
         "side check: up",
     ]
 

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from flows import reporting
+from flows.exclusions import taken_out
 from flows.run import Days, Run
 from flows.settings import Settings
 from flows.stages.aggregate import aggregate_days
@@ -49,8 +50,9 @@ def put(run: Run, dataset: str, records: Records) -> None:
 def build(run: Run, days: Days) -> Path:
     """What the stages make of the lake's normalised rows; only `days` are aggregated."""
     reporter = reporting.current()
-    aggregate_days(run, days.each(), reporter)
-    market_days(run, days.each(), reporter)
+    taken = taken_out(run)
+    aggregate_days(run, days.each(), taken, reporter)
+    market_days(run, days.each(), taken, reporter)
     candidate = build_candidate(run, days, reporter)
     assert candidate is not None
     return Builds(run.store, run.settings.cache).fetch(candidate.run_id, "candidate.duckdb")

@@ -10,9 +10,11 @@ import polars as pl
 import pytest
 
 from expectations.gate import UNFIT
-from flows.exclusions import exclude, excluded, settle, unsettled
+from flows.exclusions import exclude, excluded, settle, taken_out
 from flows.restatements import made_of
 from flows.run import Run
+from flows.storage.ledger import SEGMENTS_BEFORE_COMPACTION
+from flows.tidying import tidy
 from tests.reconcile.lakes import begin, put
 
 DAY = date(2026, 3, 1)
@@ -54,23 +56,40 @@ def named(frame: pl.DataFrame) -> list[tuple[object, ...]]:
 def test_it_ends_with_other_rows_and_the_tables_follow(run: Run) -> None:
     assert exclude(run, BECAUSE, made_of(run)) == 1
     assert exclude(run, BECAUSE, made_of(run)) == 0
-    assert named(unsettled(run)) == [OUT]
-    settle(run, unsettled(run))
+    assert named(taken_out(run).moved) == [OUT]
+    settle(run, taken_out(run).moved)
     assert named(excluded(run)) == [OUT]
-    assert unsettled(run).is_empty()
+    assert taken_out(run).moved.is_empty()
 
     pay(run, "0.0001")
     assert excluded(run).is_empty()
-    assert unsettled(run).rows() == [(*OUT, "a rule", False)]
-    settle(run, unsettled(run))
-    assert unsettled(run).is_empty()
+    assert taken_out(run).moved.rows() == [(*OUT, "a rule", False)]
+    settle(run, taken_out(run).moved)
+    assert taken_out(run).moved.is_empty()
 
 
 def test_a_day_excluded_meanwhile_waits(run: Run) -> None:
-    before = unsettled(run)
+    before = taken_out(run).moved
     exclude(run, BECAUSE, made_of(run))
     settle(run, before)
-    assert named(unsettled(run)) == [OUT]
+    assert named(taken_out(run).moved) == [OUT]
+
+
+def test_years_of_exclusions_are_folded_together(run: Run, tmp_path: Path) -> None:
+    gone = BECAUSE.with_columns(content=pl.lit("gone since"))
+    gone = gone.select("dataset", "venue", "date", "content", "reason")
+    for _ in range(SEGMENTS_BEFORE_COMPACTION):
+        settle(run, BECAUSE.with_columns(out=pl.lit(value=True)))
+        run.ledger.append("exclusions", gone)
+    exclude(run, BECAUSE, made_of(run))
+    settle(run, BECAUSE.with_columns(out=pl.lit(value=False)))
+    before = taken_out(run)
+    tidy(run)
+    for name in ("exclusions", "exclusions_applied"):
+        assert len(list(run.store.entries(f"ledger/{name}/"))) == 1
+    after = taken_out(begin(tmp_path / "lake", ["binance", "bybit"]))
+    assert named(after.out) == named(before.out) == [OUT]
+    assert after.moved.rows() == before.moved.rows() == [(*OUT, "a rule", True)]
 
 
 def test_rows_the_gate_did_not_see_are_not_taken_out(run: Run) -> None:
@@ -84,15 +103,15 @@ def test_of_a_venue_no_longer_configured_the_tables_stay_as_they_are(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exclude(run, BECAUSE, made_of(run))
-    settle(run, unsettled(run))
+    settle(run, taken_out(run).moved)
     later = begin(tmp_path / "lake", ["binance"])
     monkeypatch.setattr("flows.exclusions.expectations_digest", lambda: "other rules")
     assert named(excluded(later)) == [OUT]
-    assert unsettled(later).is_empty()
+    assert taken_out(later).moved.is_empty()
     # Configured again, it is judged by the rules of today.
     back = begin(tmp_path / "lake", ["binance", "bybit"])
     assert excluded(back).is_empty()
-    assert unsettled(back).rows() == [(*OUT, "a rule", False)]
+    assert taken_out(back).moved.rows() == [(*OUT, "a rule", False)]
 
 
 def _interest(run: Run) -> None:

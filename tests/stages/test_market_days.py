@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from flows import reporting
+from flows.exclusions import taken_out
 from flows.run import Run
 from flows.stages.market import market_days
 from flows.storage.partitions import Layer
@@ -71,7 +72,7 @@ def milled(folder: Path) -> None:
     run = lake(folder)
     for day in days(FIRST, LAST):
         given(run, day, 0.0001)
-    market_days(run, days(FIRST, LAST), reporting.current())
+    market_days(run, days(FIRST, LAST), taken_out(run), reporting.current())
     whole = days(FIRST, LAST)
     assert computed(run) == {
         "market_daily": whole,
@@ -83,7 +84,7 @@ def milled(folder: Path) -> None:
 def test_nothing_new_computes_nothing(tmp_path: Path) -> None:
     milled(tmp_path)
     again = lake(tmp_path, 2)
-    market_days(again, [LAST], reporting.current())
+    market_days(again, [LAST], taken_out(again), reporting.current())
     assert computed(again) == {}
 
 
@@ -91,7 +92,7 @@ def test_a_late_day_changes_the_windows_that_hold_it(tmp_path: Path) -> None:
     milled(tmp_path)
     later = lake(tmp_path, 2)
     given(later, LATE, 0.0002)
-    market_days(later, [LATE], reporting.current())
+    market_days(later, [LATE], taken_out(later), reporting.current())
     # A 30-day sum that ends 30 days later does not hold the day, but a venue's absence then would
     # look for it: 30 days back. Signals look back 364 days, here to the end.
     totals = days(LATE, LATE + 30 * DAY)
@@ -115,7 +116,7 @@ def test_bit_by_bit_is_the_same_as_all_at_once(tmp_path: Path) -> None:
         asked = days(start, start + (size - 1) * DAY)
         for day in asked:
             given(portion, day, 0.0001)
-        market_days(portion, asked, reporting.current())
+        market_days(portion, asked, taken_out(portion), reporting.current())
         assert computed(portion)["market_daily"] == asked
     found = [
         Layer(run.store, run.ledger, "market").current().select("name", "date", "sha256")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import posix
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -17,6 +19,12 @@ from flows.storage.object_store import ObjectStore, S3Options, open_store
 
 # WSGI: (environ, start_response) → body.
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Any]
+
+
+@pytest.fixture(autouse=True)
+def _waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in earnest; other tests do not (`tests/conftest.py`)."""
+    monkeypatch.setattr(os, "fsync", posix.fsync)
 
 
 class S3Server:

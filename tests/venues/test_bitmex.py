@@ -318,6 +318,36 @@ def test_unknown_symbols_are_never_numbers() -> None:
     assert normalised(VENUE, "funding_rates", date(2021, 1, 16), file).height == 0
 
 
+@pytest.mark.parametrize(
+    ("hours", "rate", "daily", "kept"),
+    [
+        (8, 0.0001, 0.0003, True),  # three settlements a day
+        (8, 0.0001, 0.00030000000000000003, True),
+        (24, 0.0003, 0.0003, True),  # one a day, until June 2016
+        (8, 0.0003, 0.0003, False),  # the day's rate for the settlement's
+        (8, 0.01, 0.0003, False),  # one of the two in percent
+        (8, 0, 0, True),
+        (8, 0.0001, None, True),  # nothing to hold it against
+        (0, 0.0003, 0.0003, True),
+    ],
+)
+def test_the_two_rates_of_a_settlement_fit(
+    hours: int, rate: float, daily: float | None, kept: bool
+) -> None:
+    row = {
+        "timestamp": "2021-01-16T04:00:00.000Z",
+        "symbol": "XBTUSD",
+        "fundingInterval": f"2000-01-0{1 + hours // 24}T{hours % 24:02d}:00:00.000Z",
+        "fundingRate": rate,
+        "fundingRateDaily": daily,
+    }
+    parsed = parse(VENUE, payload(VENUE, "funding/XBTUSD.json", json.dumps([row])))
+    assert parsed.rows["funding_rates"].height == kept
+    assert ["fundingRateDaily" in reason for reason in parsed.rejected["reason"]] == [True] * (
+        not kept
+    )
+
+
 def test_overlapping_pages_count_once() -> None:
     row = {"timestamp": "2021-01-16T04:00:00.000Z", "symbol": "XBTUSD", "fundingRate": 0.000216}
     files = [payload(VENUE, f"funding/{n}.json", json.dumps([row, row])) for n in "ab"]

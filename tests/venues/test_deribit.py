@@ -265,6 +265,37 @@ def test_a_day_of_funding_is_24_hourly_rates() -> None:
     assert set(day["interval_hours_declared"]) == {1.0}
 
 
+@pytest.mark.parametrize(
+    ("hours", "aside"),
+    [
+        # Twice in a row the two rates are one: 8 hours' stand for the hour's. A rate of 0 is both.
+        ([(1e-05, 8e-05), (8e-05, 8e-05), (8.1e-05, 8.1e-05), (0.0, 0.0)], [2, 3]),
+        # After seven hours without a rate the eight are the hour, once: 0 + 2 = 2, then 2 + 3 = 5.
+        ([(0.0, 0.0), (2e-05, 2e-05), (3e-05, 5e-05)], []),
+        # Of seven hours the rates are not there: none of them says anything of its neighbour.
+        ([(2e-05, 2e-05), None, None, None, None, None, None, None, (3e-05, 3e-05)], []),
+        ([(8e-05, None), (8e-05, None)], []),
+    ],
+)
+def test_a_rate_of_eight_hours_is_not_the_hours(
+    hours: list[tuple[float, float | None] | None], aside: list[int]
+) -> None:
+    rows = [
+        {"timestamp": MIDNIGHT + n * HOUR, "interest_1h": pair[0], "interest_8h": pair[1]}
+        for n, pair in enumerate(hours)
+        if pair is not None
+    ]
+    for order in (1, -1):  # newest first is the same
+        answer = json.dumps({"jsonrpc": "2.0", "result": rows[::order]})
+        path = "public-get_funding_rate_history/BTC-PERPETUAL.json"
+        parsed = parse(VENUE, payload(VENUE, path, answer))
+        found = parsed.rejected
+        numbers = [n if order == 1 else len(rows) + 1 - n for n in aside]
+        assert found["raw_row"].to_list() == sorted(numbers)
+        assert parsed.rows["funding_rates"].height == len(rows) - len(aside)
+        assert all("interest_8h" in reason for reason in found["reason"])
+
+
 # ---- Recorded files and bad input ---------------------------------------------------------------
 
 

@@ -76,6 +76,10 @@ def test_bulk_paths(source: str, path: str, feed: str, day: date) -> None:
     assert found is not None
     assert found[0].name == f"{source}-{feed}"
     assert (found[1].symbol, found[1].first_date, found[1].last_date) == (None, day, day)
+    hour = {"8.lz4": 8, "23.lz4": 23}.get(path.rsplit("/", 1)[-1])
+    assert found[1].hour == (
+        None if hour is None else datetime(day.year, day.month, day.day, hour, tzinfo=UTC)
+    )
 
 
 @pytest.mark.parametrize(
@@ -85,6 +89,7 @@ def test_bulk_paths(source: str, path: str, feed: str, day: date) -> None:
         "asset_ctxs/2025-11-13.csv.lz4",
         "asset_ctxs/20251113.csv.zip",
         "node_fills_by_block/hourly/20251113/",
+        "node_fills_by_block/hourly/20251113/24.lz4",
         "node_trades/hourly/20251113/8.lz4",
         "market_data/20251113/8/l2Book/BTC.lz4",
     ],

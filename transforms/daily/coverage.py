@@ -2,7 +2,8 @@
 
 Due are the instruments that had data on any of the 7 days before and are still listed. For
 liquidations, where nothing to report is a report too, an instrument is there if it has events, if
-a file of its own covered the day, or if it was due and an all-market recording spoke that day.
+a file of its own covered the day, or if it was due and an all-market recording spoke that day. A
+day that rests on exports cut by the hour is partial where one of the 24 is not there.
 
 Elsewhere a trace is not data: a file whose labels are period ends holds the first sample of the
 next day, which must not make up for that day's own file (1 sample of 288).
@@ -15,6 +16,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from transforms.daily.liquidation_feed import cut_by_the_hour
 from transforms.schemas.daily import SOURCE_DATASET
 from transforms.schemas.evidence import CoverageDaily, CoverageStatus
 from transforms.schemas.normalised import TIME_COLUMN
@@ -25,6 +27,7 @@ TRACE = 0.01
 intervals change: from 288 samples a day to 6 is coarser, not missing."""
 
 _EVENTS = "liquidations"
+_HOURS = 24
 _KEY = ("dataset", "date")
 _PRESENCE = {
     "dataset": pl.String(),
@@ -61,6 +64,20 @@ def _heard_by_recording(accounting: pl.DataFrame) -> pl.DataFrame:
         )
         .select(*_KEY, recorded=pl.lit(value=True))
         .unique()
+    )
+
+
+def _hours_missing(accounting: pl.DataFrame) -> pl.DataFrame:
+    """`dataset`, `date` of days whose only files are exports cut by the hour, and not all 24."""
+    of_events = accounting.filter(pl.col("dataset") == _EVENTS)
+    whole = of_events.filter(pl.col("hour").is_null()).select(_KEY).unique()
+    return (
+        cut_by_the_hour(of_events)
+        .join(whole, on=_KEY, how="anti")
+        .group_by(_KEY)
+        .agg(hours=pl.col("hour").n_unique())
+        .filter(pl.col("hours") < _HOURS)
+        .select(*_KEY, hours_missing=pl.lit(value=True))
     )
 
 
@@ -166,6 +183,8 @@ def coverage_daily(
         .then(pl.lit(CoverageStatus.UNSUPPORTED.value))
         .when((here == 0) & pl.col("recorded").is_null())
         .then(pl.lit(CoverageStatus.MISSING.value))
+        .when(pl.col("hours_missing").is_not_null())
+        .then(pl.lit(CoverageStatus.PARTIAL.value))
         .when(here >= due_count.fill_null(0))
         .then(pl.lit(CoverageStatus.OK.value))
         .otherwise(pl.lit(CoverageStatus.PARTIAL.value))
@@ -175,6 +194,7 @@ def coverage_daily(
         .join(expected, on=_KEY, how="left")
         .join(present, on=_KEY, how="left")
         .join(recorded, on=_KEY, how="left")
+        .join(_hours_missing(files), on=_KEY, how="left")
         .with_columns(
             pl.col("instruments_present", "rows").fill_null(0),
             venue=pl.lit(venue),

@@ -1,10 +1,12 @@
 """Which symbol-days a venue's liquidation feeds covered, and how completely.
 
-Three kinds of file cover a day. One an archive publishes about a single symbol covers that symbol,
+Four kinds of file cover a day. One an archive publishes about a single symbol covers that symbol,
 even if it is empty. An all-market recording covers every instrument live that day whose margin type
 occurs in it: a venue's linear and inverse products have feeds of their own, and hearing one says
 nothing of the other. A recording of one symbol, by its name or because no other is heard in it,
-covers that symbol where it has events: its silence says nothing of the others.
+covers that symbol where it has events: its silence says nothing of the others. An export of the
+whole market cut by the hour covers its hour, even a quiet one, and every hour without a file is
+known to be missing.
 """
 
 from __future__ import annotations
@@ -43,15 +45,19 @@ def _live(instruments: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
 _FILE = ["date", "raw_key"]
 
 
+def cut_by_the_hour(accounting: pl.DataFrame) -> pl.DataFrame:
+    """Files about the whole market and one hour of the day they are counted on: not those of
+    another day's hour that hold a stray record of this one."""
+    own_day = pl.col("hour").dt.date() == pl.col("date")
+    return accounting.filter(pl.col("symbol").is_null(), own_day)
+
+
 def _all_market_files(events: pl.DataFrame, accounting: pl.DataFrame) -> pl.DataFrame:
     """`date` and `raw_key` of the files in which the whole market can be heard that day."""
     many = events.group_by(_FILE).agg(pl.col("symbol").n_unique()).filter(pl.col("symbol") > 1)
-    return (
-        accounting.filter(pl.col("symbol").is_null())
-        .select(_FILE)
-        .unique()
-        .join(many, on=_FILE, how="semi")
-    )
+    whole = accounting.filter(pl.col("symbol").is_null(), pl.col("hour").is_null())
+    heard = whole.select(_FILE).join(many, on=_FILE, how="semi")
+    return pl.concat([heard, cut_by_the_hour(accounting).select(_FILE)]).unique()
 
 
 def _all_market_events(events: pl.DataFrame, accounting: pl.DataFrame) -> pl.DataFrame:
@@ -115,13 +121,26 @@ def with_completeness(
 
     An all-market recording lacks an hour in which no instrument of the venue was heard, one of a
     single symbol an hour without that symbol. A quiet hour cannot be told from a dead recorder, so
-    `partial` it is: a lower bound either way. A symbol with an archive file of its own that day
-    does not rest on recordings.
+    `partial` it is: a lower bound either way. An hour with an export of its own was heard, quiet or
+    not; where such a day lacks hours these are known to be missing, and it is `partial` whatever is
+    documented, or not. A symbol with an archive file of its own that day does not rest on
+    recordings.
     """
     days = symbol_days.select("date").unique()
     market = _all_market_events(events, accounting)
+    cut = cut_by_the_hour(accounting)
     hours = pl.col("liquidated_at").dt.hour().n_unique()
-    by_market = market.group_by("date").agg(market_hours=hours)
+    by_market = (
+        pl.concat(
+            [
+                market.select("date", hour=pl.col("liquidated_at").dt.hour()),
+                cut.select("date", pl.col("hour").dt.hour()),
+            ]
+        )
+        .group_by("date")
+        .agg(market_hours=pl.col("hour").n_unique())
+        .join(cut.select("date", cut=pl.lit(value=True)).unique(), on="date", how="left")
+    )
     unnamed = accounting.filter(pl.col("symbol").is_null()).select(
         *_FILE, unnamed=pl.lit(value=True)
     )
@@ -140,6 +159,9 @@ def with_completeness(
     partial = _WEAKEST_LAST.index(Completeness.PARTIAL.value)
     heard = pl.max_horizontal("market_hours", "own_hours")  # NULL: no recording at all
     rests_on_holes = pl.col("archived").is_null() & (heard < _HOURS)
+    # Of hours known to be missing more is known than of a feed nobody documents.
+    known = pl.col("cut").is_not_null()
+    weakest = pl.when(~known).then(pl.max_horizontal("regime", pl.lit(partial))).otherwise(partial)
     return (
         symbol_days.join(_regime_of(days, regimes), on="date", how="left")
         .join(by_market, on="date", how="left")
@@ -147,11 +169,11 @@ def with_completeness(
         .join(archived, on=["symbol", "date"], how="left")
         .with_columns(
             completeness=pl.when(rests_on_holes)
-            .then(pl.max_horizontal("regime", pl.lit(partial)))
+            .then(weakest)
             .otherwise("regime")
             .replace_strict(dict(enumerate(_WEAKEST_LAST)), return_dtype=pl.String)
         )
-        .drop("regime", "market_hours", "own_hours", "archived")
+        .drop("regime", "market_hours", "own_hours", "archived", "cut")
     )
 
 

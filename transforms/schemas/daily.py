@@ -182,7 +182,8 @@ class LiquidationsDaily(VenueDay):
 
 class LiquidationsHourly(VenueDay):
     """Positions liquidated in an hour. There are rows only for hours with events: in the other
-    hours of a day that `liquidations_daily` has a row for, none was seen."""
+    hours of a day that `liquidations_daily` has a row for, none was seen, which is known to be none
+    unless the day is `partial`."""
 
     hour = moment("Start of the hour", key=True)
     long_usd = number("Long positions liquidated", "USD", null="an amount has no price", min=0)
@@ -194,6 +195,8 @@ class LiquidationsHourly(VenueDay):
         formula="long_usd + short_usd",
         min=0,
     )
+    long_coin = number("Long positions liquidated", "coin", null="an amount has no price", min=0)
+    short_coin = number("Short positions liquidated", "coin", null="an amount has no price", min=0)
     long_count = count("Orders that closed longs, duplicates removed")
     short_count = count("Orders that closed shorts, duplicates removed")
 

@@ -239,8 +239,9 @@ class Restatements(dy.Schema):
         formula="new_value − old_value",
     )
     cause = text(
-        "Why: the raw files that were new and the corrections that were made or taken back (three "
-        "by key, and how many more), new code, new facts about the instrument",
+        "Why: the raw files that were new, the corrections that were made or taken back, the days "
+        "the gate took out or let back (three by key, and how many more), new code, new facts "
+        "about the instrument",
         volatile=True,
     )
 

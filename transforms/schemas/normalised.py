@@ -91,7 +91,7 @@ class Liquidations(Identified):
         "What the price is: average, limit, bankruptcy, order, mark, index or last",
         null="no price is known",
     )
-    amount_native = number("As the venue reports it", "native", min=0)
+    amount_native = number("As the venue reports it", "native", min_exclusive=0)
     amount_coin = number("Canonical coins", "coin", null="see amount_null_reason", min=0)
     amount_usd = number("US dollars", "USD", null="see amount_null_reason", min=0)
     amount_null_reason = text("Why an amount is NULL", null="both amounts are known")
@@ -226,6 +226,9 @@ class Accounting(dy.Schema):
     venue = text("Exchange")
     raw_key = text("Object key of the raw file")
     symbol = text("The one instrument the file is about", null="file covers many instruments")
+    hour = moment(
+        "Start of the one hour the file is about", null="file covers the day, or does not say"
+    )
     rows_read = count("Records in the file that fall on this day")
     rows_kept = count("Rows of the normalised partition that came from this file")
     rows_duplicate = count("Rows folded into an equal or better one")

@@ -6,7 +6,8 @@ Stamps   funding: the settlement, at 04, 12 and 20 o'clock; once a day, at 12, u
          /instrument: the last change of that instrument. Liquidations have no time: what counts
          is the arrival of the recorded message.
 Rates    fraction per settlement, with binary noise (0.0006900000000000001). `fundingInterval` is
-         a time of day counted from 2000-01-01 and not in every row.
+         a time of day counted from 2000-01-01 and not in every row. `fundingRateDaily` is the
+         same times the settlements of a day; a row whose two rates do not fit is set aside.
 OI       single-sided, contracts; `markPrice` is of the same moment.
 Sides    `side` is the order: Sell closed a long. Amount is `leavesQty` of the `insert` of a
          liquidation order; its updates and deletion, and what was open before the recording
@@ -197,13 +198,30 @@ def _interval_hours(column: str) -> Reading:
     return Reading(pl.when(hours > 0).then(hours), (odd,))
 
 
+_DAILY = pl.col("funding_rate_daily")
+_OF_A_DAY = pl.col("funding_rate").cast(pl.Float64) * 24 / pl.col("interval_hours_declared")
+_NOT_A_DAYS = Fault(
+    (_DAILY - _OF_A_DAY).abs() > 1e-7 + 0.01 * _DAILY.abs(),
+    pl.format(
+        "fundingRate {} every {} h is not the fundingRateDaily {}",
+        pl.col("funding_rate").cast(pl.Float64),
+        "interval_hours_declared",
+        _DAILY,
+    ),
+)
+"""A record contradicts itself: one of its two rates is the other's, or was changed."""
+
+
 def parse_funding(payloads: Sequence[Payload]) -> Parsed:
-    records = _read(payloads, "symbol timestamp fundingRate fundingInterval", _funding_rows)
+    fields = "symbol timestamp fundingRate fundingRateDaily fundingInterval"
+    records = _read(payloads, fields, _funding_rows)
     settled = settlements(
         records,
         iso_utc("timestamp"),
         exact_rate("fundingRate"),
+        checks=[_NOT_A_DAYS],
         interval_hours_declared=_interval_hours("fundingInterval"),
+        funding_rate_daily=number("fundingRateDaily", optional=True),
     )
     return assemble(records, [settled])
 

@@ -6,7 +6,7 @@ Stamps   funding: the end of the hour it is for, on the hour. Book summary: `cre
          when it was made. Trades: their own time.
 Rates    `interest_1h`: fraction for one hour. Funding accrues every millisecond and is never
          settled; 24 of these hours are a day. `interest_8h` is a rolling figure beside it, not
-         an addend.
+         an addend; rows in which it stands for the hour's are set aside.
 OI       single-sided. Inverse: US dollars. Linear: base coin. Only the present, with `mark_price`.
 Sides    a trade carries `liquidation` if a liquidated party was in it: T, its taker, whose side
          is `direction` (a sell closed a long); M, its maker, on the other side; MT, both, which
@@ -35,6 +35,8 @@ from transforms.fills import NOTHING_FILLED, accumulated
 from transforms.native import Unit
 from transforms.payload import BadPayload, Parsed, Payload
 from transforms.records import (
+    Fault,
+    Reading,
     Records,
     assemble,
     either,
@@ -208,10 +210,40 @@ def _read(payloads: Sequence[Payload], fields: str, rows_of: RowsOf) -> Records:
     return replace(records, frame=records.frame.with_columns(symbol=symbol))
 
 
+_HOUR_MS = 3_600_000
+_EIGHT_HOURS = Fault(
+    pl.col("eight_hours"),
+    pl.lit("interest_1h equals interest_8h hour after hour: it is the rate of eight hours"),
+)
+
+
+def _with_eight_hours(records: Records) -> Records:
+    """Adds `eight_hours`: the rate of the hour is that of eight, here and an hour before or
+    after. The eight hours hold the hour, so that both are equal once if the seven others paid
+    nothing; in the hour after that they cannot be equal again."""
+    stamp = pl.col("timestamp").cast(pl.Int64, strict=False)
+    hour, eight = (pl.col(f"interest_{hours}h").cast(pl.Float64, strict=False) for hours in (1, 8))
+    equal = ((hour == eight) & (hour != 0)).fill_null(value=False)
+    series = ("raw_key", "symbol")
+
+    def beside(steps: int) -> pl.Expr:
+        near = (stamp - stamp.shift(steps)).abs() <= _HOUR_MS
+        return (near & equal.shift(steps)).over(series, order_by=stamp).fill_null(value=False)
+
+    flag = equal & (beside(1) | beside(-1))
+    return replace(records, frame=records.frame.with_columns(eight_hours=flag))
+
+
 def parse_funding(payloads: Sequence[Payload]) -> Parsed:
     """Rows do not name their instrument: without the path's, they are of none."""
-    records = _read(payloads, "timestamp interest_1h", _rows)
-    hours = settlements(records, epoch("timestamp"), exact_rate("interest_1h"))
+    records = _with_eight_hours(_read(payloads, "timestamp interest_1h interest_8h", _rows))
+    hours = settlements(
+        records,
+        epoch("timestamp"),
+        exact_rate("interest_1h"),
+        checks=[_EIGHT_HOURS],
+        eight_hours=Reading(pl.col("eight_hours"), ()),
+    )
     return assemble(records, [hours.derive(interval_hours_declared=pl.lit(1.0))])
 
 

@@ -396,7 +396,7 @@ _SNAPSHOT_PATH = re.compile(
 _MESSAGE_PATH = re.compile(rf"ws-activeAssetCtx/.+{SUFFIX}")
 _CONTEXTS_PATH = re.compile(r"asset_ctxs/(?P<day>\d{8})\.csv(?:\.lz4|\.gz|\.zst)?")
 _FILLS_PATH = re.compile(
-    r"node_fills(?:_by_block)?/hourly/(?P<day>\d{8})/\d{1,2}(?:\.jsonl?)?(?:\.lz4|\.gz|\.zst)?"
+    r"node_fills(?:_by_block)?/hourly/(?P<day>\d{8})/(?P<hour>\d{1,2})(?:\.jsonl?)?(?:\.lz4|\.gz|\.zst)?"
 )
 
 
@@ -405,10 +405,13 @@ def _day_facts(pattern: re.Pattern[str], path: str) -> Facts | None:
     if found is None:
         return None
     try:
-        day = datetime.strptime(found["day"], "%Y%m%d").replace(tzinfo=UTC).date()
+        midnight = datetime.strptime(found["day"], "%Y%m%d").replace(tzinfo=UTC)
+        hour = found.groupdict().get("hour")
+        # Fills are those of all coins: of an hour without a file nothing is known.
+        start = None if hour is None else midnight.replace(hour=int(hour))
     except ValueError:
         return None
-    return Facts(None, day, day)
+    return Facts(None, midnight.date(), midnight.date(), hour=start)
 
 
 def _days(first: date, last: date) -> Iterator[date]:
