@@ -17,4 +17,5 @@ def _no_waiting_for_the_disk() -> Iterator[None]:
     """
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(os, "fsync", lambda _: None)
+        patched.setattr(os, "sync", lambda: None, raising=False)
         yield
