@@ -19,6 +19,7 @@ import polars as pl
 
 from transforms import amounts
 from transforms.carried import one_provider_a_day
+from transforms.contract_sizes import contradicted
 from transforms.contracts import uphold
 from transforms.corrections import Correction, Outcome, correct
 from transforms.fold import ORIGIN, SAME_ORDER_WITHIN, Folded, fold
@@ -255,8 +256,11 @@ def _partitions(
     schema = DATASETS[dataset]
     result = kept.select("date", *schema.column_names()).sort(primary_key(schema))
     schema.validate(result.drop("date"))  # the key, which only now has to be unique
-    conflicts = folded.conflicts.rename({time: "at"}).with_columns(
-        pl.col("at").dt.date().alias("date")
+    found = [folded.conflicts]
+    if dataset == "open_interest":
+        found.append(contradicted(rows))
+    conflicts = (
+        pl.concat(found).rename({time: "at"}).with_columns(pl.col("at").dt.date().alias("date"))
     )
     common = [pl.lit(dataset).alias("dataset"), pl.lit(venue.name).alias("venue")]
     split = [
