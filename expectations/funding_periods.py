@@ -23,17 +23,13 @@ def due_where_open() -> Rule:
     return no_rows(
         "due_where_open",
         f"""
-        WITH alive AS (
-          SELECT date, venue, symbol, max(usd) AS usd FROM (
-            SELECT date, venue, symbol, open_interest_usd_close AS usd FROM {OPEN_INTEREST} AS o
-            WHERE contract_kind = 'perpetual' AND open_interest_coin_close > 0
-            UNION ALL
-            SELECT date, venue, symbol, volume_usd AS usd FROM prices_daily
-            WHERE contract_kind = 'perpetual' AND volume_coin > 0)
-          WHERE date BETWEEN {{first}} - 1 AND {{last}} GROUP BY ALL
+        WITH held AS (
+          SELECT date, venue, symbol, open_interest_usd_close AS usd FROM {OPEN_INTEREST} AS o
+          WHERE date BETWEEN {{first}} - 1 AND {{last}} AND contract_kind = 'perpetual'
+          AND open_interest_coin_close > 0
         ), due AS (
-          SELECT date, venue, symbol, usd FROM alive AS t
-          WHERE {{in_run}} AND EXISTS (SELECT 1 FROM alive AS p
+          SELECT date, venue, symbol, usd FROM held AS t
+          WHERE {{in_run}} AND EXISTS (SELECT 1 FROM held AS p
             WHERE p.date = t.date - 1 AND p.venue = t.venue AND p.symbol = t.symbol)
           AND NOT coalesce((SELECT bool_and(coalesce(i.valid_to < t.date + 1, false))
             FROM instruments AS i WHERE i.venue = t.venue AND i.symbol = t.symbol), false)
@@ -51,8 +47,8 @@ def due_where_open() -> Rule:
         severity=Severity.WARNING,
         reason="every perpetual settles within a day: a file without settlements is no answer, and "
         "market rates leave the instrument out",
-        threshold="a perpetual that is traded or held on two days running has funding, where the "
-        "venue publishes it for {min_share:.0%} of such",
+        threshold="a perpetual with open interest on two days running has funding, where the venue "
+        "publishes it for {min_share:.0%} of such",
         # Below that the venue's funding is read for chosen symbols only.
         limits={"min_share": 0.5},
         days=True,
@@ -74,17 +70,18 @@ def interval_not_shortened() -> Rule:
         SELECT date, venue, symbol, interval_before, interval_hours, settlement_count, largest
         FROM beside
         WHERE {{in_run}} AND interval_hours <= {{max_share}} * interval_before
-        AND greatest(largest, largest_before) < {{calm}}
+        AND interval_before <= {{longest}} AND greatest(largest, largest_before) < {{calm}}
         ORDER BY interval_hours / interval_before, date, venue, symbol
         """,
         severity=Severity.WARNING,
         reason="venues shorten an interval when a rate hits its cap, else by announcement: among "
         "calm rates it may be predictions taken for settlements, each counted in the sum",
-        threshold="interval_hours above {max_share:.0%} of those of the day seen before, unless a "
-        "settlement reached {calm}",
+        threshold="interval_hours above {max_share:.0%} of those of the day seen before (if at "
+        "most {longest}), unless a settlement reached {calm}",
         # All twelve of Binance's changes to 1 h from January to March 2026 came with a settlement
         # at the cap of 0.02; the caps of BTC and ETH are below 0.005, so that any change is told.
-        limits={"max_share": 0.55, "calm": 0.005, **_BACK},
+        # Nobody settles less often than every 8 h since BitMEX went from 24 to 8 in 2016.
+        limits={"max_share": 0.55, "calm": 0.005, "longest": 8, **_BACK},
         days=True,
     )
 

@@ -19,6 +19,7 @@ import polars as pl
 
 from transforms import amounts
 from transforms.carried import one_provider_a_day
+from transforms.contract_sizes import contradicted
 from transforms.contracts import sealed, uphold
 from transforms.corrections import Correction, Outcome, correct
 from transforms.fold import ORIGIN, SAME_ORDER_WITHIN, Folded, fold
@@ -265,8 +266,11 @@ def _partitions(
     result = sealed(
         dataset, kept.with_columns(pl.col("raw_key").cast(pl.String), venue=pl.lit(venue.name))
     )
-    conflicts = folded.conflicts.rename({time: "at"}).with_columns(
-        pl.col("at").dt.date().alias("date")
+    found = [folded.conflicts.drop("date", strict=False)]
+    if dataset == "open_interest":
+        found.append(contradicted(rows))
+    conflicts = (
+        pl.concat(found).rename({time: "at"}).with_columns(pl.col("at").dt.date().alias("date"))
     )
     common = [pl.lit(dataset).alias("dataset"), pl.lit(venue.name).alias("venue")]
     split = [

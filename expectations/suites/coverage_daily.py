@@ -56,7 +56,9 @@ _COVERED = " UNION ALL ".join(
     for dataset, table in _TABLE_OF.items()
 )
 
-# The open interest a venue was last seen with, within a week, is what its day was worth.
+# The open interest a venue was last seen with, within a week, is what its day was worth: what was
+# published before counts where those days were taken out as well. One whose every day is out, of
+# which nothing was ever published, may have been the largest.
 _LARGEST_OUT = """
 WITH out AS (
   SELECT date, venue, dataset, excluded_because FROM batch
@@ -65,17 +67,31 @@ WITH out AS (
   SELECT d.date, i.venue, arg_max(i.usd, i.date) AS usd
   FROM (SELECT DISTINCT date FROM out) AS d JOIN (
     SELECT date, venue, sum(open_interest_usd_close) AS usd FROM open_interest_daily GROUP BY ALL
+    UNION ALL
+    SELECT date, venue, arg_max(usd, superseded_by) AS usd FROM (
+      SELECT date, venue, superseded_by, sum(open_interest_usd_close) AS usd
+      FROM history.open_interest_daily AS h
+      WHERE date BETWEEN {first} - {days_back} AND {last} AND NOT EXISTS (
+        SELECT 1 FROM open_interest_daily AS o WHERE o.date = h.date AND o.venue = h.venue)
+      GROUP BY ALL
+    ) GROUP BY ALL
   ) AS i ON i.usd IS NOT NULL AND i.date BETWEEN d.date - {days_back} AND d.date
   GROUP BY ALL
+), unknown AS (
+  SELECT DISTINCT out.date, out.venue FROM out JOIN batch AS c ON c.venue = out.venue
+  AND c.date BETWEEN out.date - {days_back} AND out.date
+  WHERE c.dataset = 'open_interest' AND c.excluded_because IS NOT NULL
+  AND (out.date, out.venue) NOT IN (SELECT (date, venue) FROM worth)
 ), others AS (
   SELECT c.date, c.venue, c.dataset, coalesce(w.usd, 0) AS usd
   FROM batch AS c LEFT JOIN worth AS w ON w.date = c.date AND w.venue = c.venue
   WHERE c.{in_run} AND c.status IN ('ok', 'partial')
 )
-SELECT out.date, out.venue, out.dataset, coalesce(w.usd, 0) AS open_interest_usd,
-  out.excluded_because
+SELECT out.date, out.venue, out.dataset,
+  CASE WHEN u.venue IS NULL THEN coalesce(w.usd, 0) END AS open_interest_usd, out.excluded_because
 FROM out LEFT JOIN worth AS w ON w.date = out.date AND w.venue = out.venue
-WHERE NOT EXISTS (
+LEFT JOIN unknown AS u ON u.date = out.date AND u.venue = out.venue
+WHERE u.venue IS NOT NULL OR NOT EXISTS (
   SELECT 1 FROM others AS o
   WHERE o.date = out.date AND o.dataset = out.dataset AND o.usd > coalesce(w.usd, 0))
 ORDER BY open_interest_usd DESC, out.date, out.venue, out.dataset
@@ -139,7 +155,7 @@ RULES = (
         severity=Severity.CRITICAL,
         reason="without the largest venue a total says little of the market",
         threshold="of the venues of a dataset, one with more open interest than the one taken out "
-        "is there",
+        "is there, as last published within {days_back} days",
         limits={"days_back": 7},
         days=True,
     ),

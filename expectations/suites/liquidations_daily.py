@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from expectations.daily_rules import both_sides, fresh, not_empty, priced_like_market
+from expectations.liquidated_hours import order_size_steady
 from expectations.liquidated_sides import (
     completeness_steady,
     feed_alive,
@@ -95,4 +96,5 @@ RULES = (
     ),
     completeness_steady(),
     feed_alive(),
+    order_size_steady(),
 )

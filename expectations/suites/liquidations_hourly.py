@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from expectations.daily_rules import both_sides
+from expectations.liquidated_hours import no_long_silence, sides_follow_price
 from expectations.market_rules import TOLERANCE, differs
 from expectations.rule import no_rows
 from transforms.schemas.evidence import Severity
@@ -81,4 +82,6 @@ RULES = (
         days=True,
     ),
     *both_sides("date, venue, symbol, hour"),
+    sides_follow_price(),
+    no_long_silence(),
 )

@@ -82,6 +82,26 @@ RULES = (
         max_share=0.01,
         spared=20,
     ),
+    # Open interest itself is in the venue's own coins; a day taken out has no liquidations left.
+    no_rows(
+        "contract_sizes_agree",
+        """
+        SELECT b.date, b.venue, 'liquidations' AS dataset, b.symbol, b.kept_value AS listed,
+          b.other_value AS by_open_interest
+        FROM batch AS b JOIN liquidations_daily AS l
+        ON l.date = b.date AND l.venue = b.venue AND l.symbol = b.symbol
+        WHERE b.{in_run} AND b.column_name = 'contract_size' AND b.dataset = 'open_interest'
+        AND l.long_count + l.short_count > 0
+        ORDER BY b.date DESC, b.venue, b.symbol
+        """,
+        severity=Severity.CRITICAL,
+        reason="the venue's open interest in contracts and in coins says that a contract is of "
+        "another size than the list of instruments does: liquidations are wrong by as much",
+        threshold="no instrument with liquidations whose size as listed is off by half from what "
+        "its own open interest says",
+        days=True,
+        excludes=True,
+    ),
     no_rows(
         "values_differ",
         """

@@ -62,7 +62,7 @@ def gather(build: Path, day: date | None = None) -> Report:
     """The report of a UTC day, by default the newest one of the build.
 
     build: a published build; it is opened read-only and can reach nothing else.
-    Raises NoSuchDay, naming the days there are.
+    Raises NoSuchDay, naming the days there are, and for a build that was not published.
     """
     with connect(build) as connection:
         first, last = connection.execute(_SPAN).fetchone() or (None, None)
@@ -78,6 +78,8 @@ def gather(build: Path, day: date | None = None) -> Report:
         interest = ask("open_interest_and_price", InterestAndPrice, day=wanted)
         asset = interest[0].base_asset if interest else None
         verdict = ask("verdict", Verdict, day=wanted)
+        if not verdict:
+            raise NoSuchDay("the build holds no run: it was not published")
         start = wanted - timedelta(days=FUNDING_DAYS - 1)
         return Report(
             report_schema=SCHEMA,

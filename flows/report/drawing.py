@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import vl_convert
 
 from flows.report.charts import Chart, charts
+from flows.report.charts.chart import Ink
 from flows.report.model import Report
 from flows.report.palette import LIGHT, by_reference
 
@@ -52,11 +54,11 @@ def _drawn(chart: Chart) -> Drawn:
     inks = by_reference()
 
     def svg(width: int, kind: str) -> str:
-        spec = chart.draw(inks, width).to_dict()
+        spec = _spec(chart, inks, width)
         text = vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])
         return _in_page(text, chart, f"{chart.name}-{kind}", kind)
 
-    picture = chart.draw(LIGHT, chart.wide).to_dict()
+    picture = _spec(chart, LIGHT, chart.wide)
     picture["config"]["background"] = LIGHT["ground"]
     return Drawn(
         name=chart.name,
@@ -67,6 +69,11 @@ def _drawn(chart: Chart) -> Drawn:
         narrow=svg(PHONE, "narrow"),
         png=vl_convert.vegalite_to_png(picture, scale=PNG_SCALE, allowed_base_urls=[]),
     )
+
+
+def _spec(chart: Chart, ink: Ink, width: int) -> dict[str, Any]:
+    """Not validated, which takes as long as drawing: tests validate every chart."""
+    return chart.draw(ink, width).to_dict(validate=False)
 
 
 def _in_page(text: str, chart: Chart, name: str, kind: str) -> str:

@@ -4,17 +4,24 @@
 --   which venues lack data of its kind.
 -- units: as `unit` says: USD, fraction, fraction per 8 h, ratio, USD per coin. change_kind says what
 --   a change is: `relative` (a fraction of the day before) or `difference` (in the figure's unit).
--- caveats: completeness `complete` (all venues that were due, all instruments), `throttled` and
+-- caveats: completeness `complete` (all venues, instruments and settlements due), `throttled` and
 --   `partial` (lower bounds where a figure is a sum), `unknown`; NULL where there is no value. The
 --   change of open interest is over instruments of both days at the price of the day before, that
 --   of liquidations only between days of equal completeness and venues.
 -- param day DATE = latest : UTC day
-WITH feeds AS (
+WITH lacking AS (
+  SELECT dataset, venue, status FROM coverage_daily
+  WHERE date = $day::DATE AND status IN ('missing', 'partial')
+  UNION
+  -- a venue that is there, with settlements that were due and are not
+  SELECT 'funding_rates', venue, 'partial' FROM funding_daily
+  WHERE date = $day::DATE AND contract_kind = 'perpetual'
+    AND settlement_count < expected_settlement_count
+), feeds AS (
   SELECT dataset,
     string_agg(venue, ', ' ORDER BY venue) FILTER (status = 'missing') AS missing,
     string_agg(venue, ', ' ORDER BY venue) FILTER (status = 'partial') AS partial
-  FROM coverage_daily WHERE date = $day::DATE
-  GROUP BY dataset
+  FROM lacking GROUP BY dataset
 ), liquidation_feeds AS (
   SELECT date, string_agg(DISTINCT venue, ', ' ORDER BY venue) AS venues
   FROM liquidations_daily WHERE date BETWEEN $day::DATE - 1 AND $day::DATE

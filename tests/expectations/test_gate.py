@@ -326,10 +326,11 @@ NO_FALSE_ALARM = {
           short_coin = 0, long_count = 0, short_count = 0, largest_usd = NULL,
           largest_side = NULL, largest_at = NULL, max_24h_usd = 0, max_24h_end = NULL,
           max_1h_usd = 0, max_1h_end = NULL WHERE date = '2026-03-03'""",
-    # AXSUSDT 2026-01-17: 00, 08, 16, then hourly; on the 26th 00 … 08 hourly, 12, 16, 20.
+    # AXSUSDT 2026-01-17: 00, 08, 16, then hourly, at the cap of 0.02; on the 26th 00 … 08 hourly,
+    # 12, 16, 20.
     "an interval that goes from 8 h to 1 h": """
         UPDATE funding_daily SET settlement_count = 10, expected_settlement_count = NULL,
-          interval_hours = 1, hours_covered = 31, funding_rate_sum = 0.001,
+          interval_hours = 1, hours_covered = 31, funding_rate_sum = 0.001, funding_rate_max = 0.02,
           funding_rate_8h = 0.008 / 31, funding_rate_annualised = 0.008 / 31 * 1095
         WHERE date = '2026-03-03' AND venue = 'bybit'""",
     "an interval that goes from 1 h to 4 h": """
@@ -379,6 +380,40 @@ NO_FALSE_ALARM = {
         DELETE FROM open_interest_daily
         WHERE date < '2026-03-03' AND symbol IN ('SOLUSDT', 'XRPUSDT');
         DELETE FROM prices_daily WHERE date < '2026-03-03' AND symbol IN ('SOLUSDT', 'XRPUSDT')""",
+    # 0.02 is a cap. A ratio of 1.4 … 1.5 that ends at 0.7 was 1.05 on the way; one of 1.05 never
+    # was far from 1. A settlement and a sample of midnight are all that is left of what ended then.
+    "what comes near a change of unit, and is none": """
+        UPDATE funding_daily SET interval_hours = 1, funding_rate_max = 0.02
+        WHERE date = '2026-03-03' AND symbol = 'SOLUSDT';
+        UPDATE positioning_daily SET long_short_account_ratio_mean = 1.05,
+          long_short_account_ratio_close = 0.7 WHERE date = '2026-03-03' AND symbol = 'BTCUSDT';
+        UPDATE positioning_daily SET top_trader_account_ratio_mean = 1.05,
+          top_trader_account_ratio_close = 1.05 WHERE date = '2026-03-02';
+        UPDATE positioning_daily SET top_trader_account_ratio_mean = 0.95,
+          top_trader_account_ratio_close = 0.95 WHERE date = '2026-03-03';
+        UPDATE open_interest_daily SET expected_sample_count = NULL;
+        UPDATE open_interest_daily SET sample_count = 576 WHERE date = '2026-03-03';
+        UPDATE instruments SET valid_to = '2026-03-03 00:00:00' WHERE symbol = 'XRPUSDT';
+        UPDATE funding_daily SET settlement_count = 1, expected_settlement_count = NULL,
+          hours_covered = 8, funding_rate_first = 0.0002, funding_rate_last = 0.0002,
+          funding_rate_min = 0.0002, funding_rate_max = 0.0002, funding_rate_sum = 0.0002
+        WHERE date = '2026-03-03' AND symbol = 'XRPUSDT';
+        UPDATE open_interest_daily SET sample_count = 1
+        WHERE date = '2026-03-03' AND symbol = 'XRPUSDT';
+        DELETE FROM positioning_daily WHERE date = '2026-03-03' AND symbol = 'XRPUSDT';
+        UPDATE prices_daily SET volume_coin = 0, volume_usd = 0
+        WHERE date = '2026-03-03' AND symbol = 'XRPUSDT';
+        DELETE FROM liquidations_daily WHERE date = '2026-03-03' AND symbol = 'XRPUSDT';
+        DELETE FROM liquidations_hourly WHERE date = '2026-03-03' AND symbol = 'XRPUSDT'""",
+    # Everywhere six times what it was; and of one venue funding is read for chosen symbols only.
+    "funding that rose everywhere, and is not read for all": """
+        UPDATE funding_daily SET funding_rate_sum = 6 * funding_rate_sum,
+          funding_rate_8h = 6 * funding_rate_8h,
+          funding_rate_annualised = 6 * funding_rate_annualised,
+          funding_rate_first = 6 * funding_rate_first, funding_rate_last = 6 * funding_rate_last,
+          funding_rate_min = 6 * funding_rate_min, funding_rate_max = 6 * funding_rate_max
+        WHERE date = '2026-03-03';
+        DELETE FROM funding_daily WHERE symbol IN ('ETHUSDT', 'SOLUSDT', 'XRPUSDT')""",
     "old days are not this run's business": """
         UPDATE funding_daily SET settlement_count = 1 WHERE date = '2026-03-01';
         UPDATE coverage_daily SET status = 'partial' WHERE date = '2026-03-01'""",

@@ -54,6 +54,13 @@ FALL = (
     "WHERE base_asset = 'BTC'"
 )
 SWAPPED = "UPDATE liquidations_daily SET long_usd = short_usd, short_usd = long_usd"
+
+# Every hour of every day as the one at nine o'clock.
+DAY_OF_HOURS = (
+    "DELETE FROM liquidations_hourly WHERE hour(hour) <> 9; "
+    "INSERT INTO liquidations_hourly BY NAME SELECT * EXCLUDE (i) "
+    "REPLACE (date + to_hours(i) AS hour) FROM liquidations_hourly, range(24) AS r (i) WHERE i <> 9"
+)
 OF_BINANCE = "WHERE date = '2026-03-03' AND venue = 'binance'"
 
 # (table, rule) → SQL that breaks it, and how many rows then break it.
@@ -317,6 +324,13 @@ BREAKS: dict[tuple[str, str], tuple[str, int]] = {
         f"UPDATE liquidations_daily SET total_usd = 4000 {OF_BINANCE}",
         1,
     ),
+    # 12 orders of 101,000 USD, without the largest 1,000 each; before they were 21 times that.
+    ("liquidations_daily", "order_size_steady"): (
+        "UPDATE liquidations_daily SET long_count = 12, short_count = 0, largest_usd = 100000, "
+        "total_usd = CASE WHEN date = '2026-03-03' THEN 111000 ELSE 331000 END "
+        "WHERE venue = 'binance' AND symbol = 'BTCUSDT'",
+        1,
+    ),
     ("liquidations_hourly", "not_empty"): ("DELETE FROM liquidations_hourly", 1),
     ("liquidations_hourly", "fresh"): (
         "DELETE FROM liquidations_hourly WHERE date = '2026-03-03'",
@@ -346,6 +360,19 @@ BREAKS: dict[tuple[str, str], tuple[str, int]] = {
     ("liquidations_hourly", "zero_where_none"): (
         f"UPDATE liquidations_hourly SET short_usd = NULL {ON} AND hour(hour) = 9",
         1,
+    ),
+    # Shorts went while the price fell, hour by hour, at one instrument and so over its venue.
+    ("liquidations_hourly", "sides_follow_price"): (
+        f"{DAY_OF_HOURS}; UPDATE liquidations_hourly SET short_usd = total_usd, long_usd = 0, "
+        f"short_coin = total_usd / (60000 - 100 * hour(hour)), long_coin = 0 {ON}",
+        2,
+    ),
+    # Heard in each hour of the days before, and from 18:00 on no more: binance's linear and inverse
+    # products, and bybit's.
+    ("liquidations_hourly", "no_long_silence"): (
+        f"{DAY_OF_HOURS}; "
+        "DELETE FROM liquidations_hourly WHERE date = '2026-03-03' AND hour(hour) > 17",
+        3,
     ),
     ("positioning_daily", "not_empty"): ("DELETE FROM positioning_daily", 1),
     ("positioning_daily", "fresh"): ("DELETE FROM positioning_daily WHERE date = '2026-03-03'", 1),
@@ -641,6 +668,11 @@ BREAKS: dict[tuple[str, str], tuple[str, int]] = {
         "TIMESTAMP '2026-03-02' + to_minutes(i) AS \"at\") "
         "FROM (SELECT s.*, r.i FROM source_conflicts AS s, range(21) AS r (i)) "
         "AS numbered",
+        1,
+    ),
+    ("source_conflicts", "contract_sizes_agree"): (
+        "UPDATE source_conflicts SET date = '2026-03-03', dataset = 'open_interest', "
+        "column_name = 'contract_size', kept_value = '1.0', other_value = '0.01'",
         1,
     ),
     ("source_conflicts", "values_differ"): (

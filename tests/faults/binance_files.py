@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.faults.fault import Outcome
 from tests.faults.folder import Folder, Row, zipped
-from tests.faults.moments import of_night, shifted
+from tests.faults.moments import NIGHT_MS, of_night, shifted
 
 UM = "archive/binance/data/futures/um"
 CM = "archive/binance/data/futures/cm"
@@ -161,6 +161,10 @@ def in_milliseconds(row: Row) -> Row:
 def side_turned(message: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
     order = message["o"]
     return message | {"o": order | {"S": "BUY" if order["S"] == "SELL" else "SELL"}}
+
+
+def until_noon(message: dict[str, dict[str, int]]) -> dict[str, dict[str, int]] | None:
+    return message if message["o"]["T"] < NIGHT_MS + 43_200_000 else None
 
 
 def order(

@@ -70,8 +70,8 @@ def page() -> str:
             f"| {_cell(f.where)} | {_cell(f.what)} | {f.outcome} | {_said(f)} |\n" for f in faults
         ]
     gaps = [fault for fault in FAULTS if fault.outcome is Outcome.KNOWN_GAP]
-    share = f"{len(gaps)} of {len(FAULTS)} faults"
-    parts.append(f"\n## Known gaps\n\n{share} are published and nothing says so:\n\n")
+    share = f"{len(gaps) or 'None'} of these {len(FAULTS)} faults is published without a word"
+    parts.append(f"\n## Known gaps\n\n{share}{':' if gaps else '.'}\n" + "\n" * bool(gaps))
     parts += [f"- **{f.where}**: {f.what}. {f.why}\n" for f in gaps]
     return "".join(parts)
 

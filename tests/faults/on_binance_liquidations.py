@@ -8,7 +8,6 @@ from tests.faults.binance_files import (
     SNAPSHOT,
     B,
     D,
-    G,
     H,
     Q,
     W,
@@ -17,6 +16,7 @@ from tests.faults.binance_files import (
     order,
     rows,
     side_turned,
+    until_noon,
     with_order,
 )
 from tests.faults.fault import Fault
@@ -28,10 +28,18 @@ FAULTS = (
         "Binance, recorded forceOrder",
         "BUY for SELL and SELL for BUY",
         lambda folder: folder.lines(FEED, side_turned),
-        G,
-        (),
+        W,
+        ("liquidations_hourly.sides_follow_price",),
         ("liquidations_*/binance/*",),
-        why="As at Bybit: nothing says it on a calm day.",
+    ),
+    Fault(
+        "binance-liquidation-feed-ends-early",
+        "Binance, recorded forceOrder",
+        "the recorder died at noon",
+        lambda folder: folder.lines(FEED, until_noon),
+        W,
+        ("liquidations_hourly.no_long_silence",),
+        ("liquidations_*/binance/*USDT*",),
     ),
     Fault(
         "binance-liquidation-growing",
@@ -52,10 +60,10 @@ FAULTS = (
         "Binance, recorded forceOrder",
         "orders of quantity 0",
         order(with_order(q="0", l="0", z="0"), every=1000),
-        G,
+        Q,
         (),
         (BTC_LIQ,),
-        why="An order of nothing is counted as an order of 0 USD.",
+        why="one record is below the share that warns; it is counted in raw_files",
     ),
     Fault(
         "binance-liquidation-no-price",
@@ -118,11 +126,17 @@ FAULTS = (
                 }
             ),
         ),
-        G,
-        (),
+        W,
+        ("liquidations_daily.order_size_steady",),
         ("liquidations_*/binance/BTCUSD_PERP*",),
-        why="Coins and dollars grow alike, and a hundredfold of a calm day is still less "
-        "than is open.",
+    ),
+    Fault(
+        "binance-cm-contract-size",
+        "Binance, exchangeInfo of COIN-M",
+        "contractSize of BTCUSD_PERP 1 instead of 100",
+        listed(lambda entry: entry | {"contractSize": 1}, "BTCUSD_PERP"),
+        B,
+        ("coverage_daily.largest_venue_not_taken_out", "usd_fits_price"),
     ),
     Fault(
         "binance-delisted-with-data",

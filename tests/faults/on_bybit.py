@@ -380,11 +380,9 @@ FAULTS = (
         "Bybit, recorded liquidation feed",
         "Buy for Sell and Sell for Buy",
         lambda folder: folder.lines(FEED, turned),
-        G,
-        (),
+        W,
+        ("liquidations_hourly.sides_follow_price",),
         (ANY_LIQ,),
-        why="On a calm day both sides are liquidated alike; on a day of a large move "
-        "sides_like_others and sides_not_swapped say it.",
     ),
     Fault(
         "bybit-liquidation-twice",
@@ -428,11 +426,9 @@ FAULTS = (
         lambda folder: folder.lines(
             FEED, lambda m: m if m["ts"] < NIGHT_MS + DAY_MS // 2 else None
         ),
-        G,
-        (),
+        W,
+        ("liquidations_hourly.no_long_silence",),
         (ANY_LIQ,),
-        why="Half a day without messages is not told from half a day without liquidations, "
-        "and the day is not called partial.",
     ),
     Fault(
         "bybit-instrument-other-coin",

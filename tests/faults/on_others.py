@@ -28,6 +28,7 @@ DERIBIT_OI = "dumps/deribit/public-get_book_summary_by_currency/BTC/2021-01-31.j
 DERIBIT_TRADES = (
     "dumps/deribit/public-get_last_trades_by_instrument_and_time/BTC-PERPETUAL-2021-01-31.json"
 )
+DERIBIT_ALL_TRADES = "dumps/deribit/public-get_last_trades_by_instrument_and_time/*-2021-01-31.json"
 HYPER_FUNDING = "dumps/hyperliquid/fundingHistory/BTC.json"
 HYPER_CONTEXTS = "archive/hyperliquid/asset_ctxs/20210131.csv.lz4"
 HYPER_FILLS = "archive/hyperliquid/node_fills/hourly/20210131/8.lz4"
@@ -121,6 +122,11 @@ def okx_turned(order: Record) -> Record:
     return order | {"side": "buy" if order["side"] == "sell" else "sell"}
 
 
+def okx_until_noon(message: Record) -> Record | None:
+    stamps = (int(d["ts"]) for entry in message["data"] for d in entry["details"])
+    return message if max(stamps) < NIGHT_MS + DAY_MS // 2 else None
+
+
 def of_instrument(name: str, symbol: str, change: Callable[[Record], Any]) -> Callable[[Any], Any]:
     """Rows of one instrument in a polled answer: a row, a list of rows, or one below `result`."""
 
@@ -168,7 +174,7 @@ def deribit_hours(change: Callable[[Record], Any], hour: int | None = None) -> C
 
 def deribit_trades(change: Callable[[Record], Any]) -> Change:
     return listed(
-        DERIBIT_TRADES,
+        DERIBIT_ALL_TRADES,
         lambda row: change(row) if "liquidation" in row else row,
         ("result", "trades"),
     )
@@ -241,11 +247,10 @@ FAULTS = (
             lambda row: row | {"ctVal": "1"} if row["instId"] == "BTC-USDT-SWAP" else row,
             ("data",),
         ),
-        G,
-        (),
-        ("liquidations_*/okx/BTC-USDT-SWAP*",),
+        T,
+        ("source_conflicts.contract_sizes_agree",),
+        ("liquidations_*/okx/*",),
         days_back=2,
-        why="Coins and dollars grow alike, and the list of instruments is believed.",
     ),
     Fault(
         "okx-liquidation-sides-swapped",
@@ -260,10 +265,18 @@ FAULTS = (
         "OKX, recorded liquidation orders",
         "sz in coins instead of contracts of 0.01",
         okx_orders(lambda order: order | {"sz": times(0.01)(order["sz"])}),
-        G,
-        (),
+        W,
+        ("liquidations_daily.order_size_steady",),
         ("liquidations_*/okx/BTC-USDT-SWAP*",),
-        why="A hundredth of one symbol's liquidations is a quiet day.",
+    ),
+    Fault(
+        "okx-liquidation-feed-ends-early",
+        "OKX, recorded liquidation orders",
+        "the recorder died at noon",
+        lines(OKX_FEED, okx_until_noon),
+        W,
+        ("liquidations_hourly.no_long_silence",),
+        ("liquidations_*/okx/*",),
     ),
     Fault(
         "okx-polls-missing-for-hours",
@@ -348,6 +361,15 @@ FAULTS = (
         ("open_interest_daily/deribit/BTC-PERPETUAL",),
     ),
     Fault(
+        "deribit-liquidation-sides-swapped",
+        "Deribit, trades of all instruments",
+        "buy for sell and sell for buy",
+        deribit_trades(other_way),
+        W,
+        ("liquidations_hourly.sides_follow_price",),
+        ("liquidations_*/deribit/*",),
+    ),
+    Fault(
         "deribit-trades-broken-json",
         "Deribit, trades of BTC-PERPETUAL",
         "the JSON breaks off",
@@ -394,11 +416,19 @@ FAULTS = (
         "Hyperliquid, node fills",
         "the file of 08:00 is not there",
         without(HYPER_FILLS),
-        G,
-        (),
+        W,
+        ("coverage_daily.none_partial", "liquidations_daily.completeness_steady"),
         ("liquidations_*/hyperliquid/*",),
-        why="That an hour's file is missing is not known from an hour without liquidations, "
-        "and the day is not called partial.",
+        why="the day is called partial, and its hour has no row",
+    ),
+    Fault(
+        "bitmex-liquidation-sides-swapped",
+        "BitMEX, recorded liquidations of XBTUSD",
+        "Buy for Sell and Sell for Buy",
+        bitmex_orders(lambda order: order | {"side": "Buy" if order["side"] == "Sell" else "Sell"}),
+        W,
+        ("liquidations_hourly.sides_follow_price",),
+        ("liquidations_*/bitmex/XBTUSD*",),
     ),
     Fault(
         "reserves-negative",
@@ -434,6 +464,15 @@ FAULTS = (
         raw(TICKER, lambda b: b[: len(b) // 2]),
         R,
         ("BTCUSDT.csv.gz", "truncated"),
+    ),
+    Fault(
+        "tardis-liquidation-sides-swapped",
+        "Tardis, Bybit's liquidations of BTCUSDT",
+        "buy for sell and sell for buy",
+        rows(TARDIS_LIQ, side_turned),
+        W,
+        ("liquidations_hourly.sides_follow_price",),
+        ("liquidations_*/bybit/BTCUSDT*",),
     ),
     Fault(
         "tardis-milliseconds",

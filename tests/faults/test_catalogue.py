@@ -29,7 +29,7 @@ def test_there_are_at_least_sixty_and_no_name_twice() -> None:
 
 def test_every_outcome_occurs_and_gaps_are_few() -> None:
     counts = Counter(fault.outcome for fault in FAULTS)
-    assert set(counts) == set(Outcome)
+    assert set(counts) >= set(Outcome) - {Outcome.KNOWN_GAP}
     assert counts[Outcome.KNOWN_GAP] <= len(FAULTS) // 8
     assert all(fault.why for fault in FAULTS if fault.outcome is Outcome.KNOWN_GAP)
 

@@ -62,6 +62,13 @@ def test_a_description_names_the_day_or_the_values(report: Report, name: str) ->
     assert len(found.description) > 40
 
 
+@pytest.mark.parametrize("width", [340, 500, 1080])
+@pytest.mark.parametrize("name", NAMES)
+def test_every_chart_is_vega_lite_at_any_width(report: Report, name: str, width: int) -> None:
+    spec = chart(report, name).draw(LIGHT, width).to_dict(validate=True)
+    assert spec["$schema"].startswith("https://vega.github.io/schema/vega-lite/")
+
+
 def test_longs_go_down_and_shorts_up_in_a_readable_unit(report: Report) -> None:
     rows = values(chart(report, "liquidations-by-hour"))
     # 80 and 8 M USD, in millions

@@ -199,6 +199,7 @@ def test_headline_numbers_have_units_change_and_completeness(text: str) -> None:
         "Open interest 9.00 bn USD +5.0 % (before: 8.00 bn USD)",
         "Funding per 8 h +4.00 bp +3.00 bp (before: +1.00 bp)",
         "Liquidated 100.0 M USD +100.0 % (before: 50.00 M USD) positions, on the UTC day complete",
+        "weighted by open interest partial partial: bybit",  # a settlement is missing
         "Longs of liquidated 90.0 % +50.0 points (before: 40.0 %)",
         "Largest 24 hours 120.0 M USD +100.0 % (before: 60.00 M USD) rolling, ended 09:30 UTC",
         "BTC price at the close 36 000 USD −4.0 % (before: 37 500 USD) binance BTCUSDT",
@@ -240,6 +241,13 @@ def test_a_first_day_says_that_there_is_nothing_before_it(make: Make) -> None:
     assert "No asset is crowded, as far as 14 days of funding are known" in words
     assert "no asset has the 14 days of history that a score needs" in words
     assert "there is no day before to compare with" in words
+
+
+def test_a_market_without_assets_has_a_page(make: Make) -> None:
+    report = gather(make(tables() | {"market_daily": []}))
+    words = said(render(report, drawn(report)))
+    assert "the largest asset, day by day No data: no venue has a rate." in words
+    assert "No data: no instrument's open interest is known." in words
 
 
 def test_what_is_missing_stands_beside_the_number(make: Make) -> None:
