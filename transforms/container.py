@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
 
-import pyarrow as pa  # type: ignore[import-untyped]  # pyarrow ships no type information
+import pyarrow as pa
 from isal import isal_zlib
 from isal.igzip_lib import IsalError
 
