@@ -361,7 +361,7 @@ def findings(report: Report) -> Table:
 
 def restatements(report: Report) -> Table:
     return _table(
-        "What was changed, by run, largest relative change first",
+        "What was changed, by run, largest relative change first; –: not of two known numbers",
         report.restatements_since,
         [
             _Column("Table", lambda r: r.table_name, numeric=False),
@@ -369,7 +369,7 @@ def restatements(report: Report) -> Table:
             _Column("Venue", lambda r: r.venue or "all", numeric=False),
             _Column("What", lambda r: _joined((r.kind, r.column_name)), numeric=False),
             _Column("Values", lambda r: count(r.value_count)),
-            _Column("Largest change", lambda r: percent(r.largest_relative_change, 2)),
+            _Column("Largest change", lambda r: _change(r.largest_relative_change)),
             _Column(
                 "Such as",
                 lambda r: (
@@ -381,6 +381,10 @@ def restatements(report: Report) -> Table:
             _Column("Cause", lambda r: r.cause, numeric=False),
         ],
     )
+
+
+def _change(relative: float | None) -> str:
+    return "–" if relative is None else percent(relative, 2)
 
 
 def _joined(words: Iterable[object]) -> str:

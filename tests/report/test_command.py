@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -10,9 +11,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
 import structlog
 from click.testing import Result
+from moto.server import ThreadedMotoServer
 from typer.testing import CliRunner
 
 from flows import mill
@@ -121,6 +124,35 @@ def test_a_report_that_cannot_be_drawn_stops_nothing_and_leaves_no_earlier_one(
     assert [entry["event"] for entry in logs] == ["no report"]
     assert "no engine" in logs[0]["error"]
     assert site.report_of(run.store, "run-1") is None
+
+
+def test_in_a_bucket_too(build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # a line per request
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        place = {"endpoint_url": f"http://{host}:{port}", "region": "us-east-1"}
+        client = boto3.session.Session().client(
+            "s3", endpoint_url=place["endpoint_url"], region_name=place["region"]
+        )
+        client.create_bucket(Bucket="ours")
+        client.close()
+        source = {"venue": "binance", "dumps": f"file:{tmp_path}"}
+        settings = Settings(
+            lake="s3://ours/lake", s3=place, sources=[source], cache=tmp_path / "cache"
+        )
+        run = Run.begin(settings, "nightly")
+        run.store.put("builds/run-1/perpmill.duckdb", build.read_bytes())
+        address = site.keep_report(run, POINTER)
+        assert address == "s3://ours/lake/builds/run-1/report/index.html"
+        kept = [info.key for info in run.store.entries("builds/run-1/report/")]
+        assert len(kept) == PICTURES + 2
+    finally:
+        server.stop()
 
 
 def test_a_build_that_is_gone_stops_nothing(run: Run) -> None:

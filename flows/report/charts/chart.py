@@ -87,6 +87,7 @@ def styled(chart: Any, ink: Ink) -> alt.TopLevelMixin:
             titleFontWeight="normal",
             labelFontSize=11,
             titleFontSize=11,
+            titlePadding=9,
             gridColor=ink["line"],
             domainColor=ink["line"],
             tickColor=ink["line"],
