@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataframely as dy
 import polars as pl
 
-from transforms.fold import in_order
+from transforms.in_order import in_order
 from transforms.schemas.normalised import DATASETS
 from transforms.schemas.published import primary_key
 

@@ -15,7 +15,7 @@ from enum import StrEnum
 
 import polars as pl
 
-from transforms.fold import in_order
+from transforms.in_order import in_order
 from transforms.native import EXACT_RATE, NATIVE_SCHEMAS, UTC_MICROS
 from transforms.payload import NOTES_SCHEMA, READ_SCHEMA, REJECTED_SCHEMA, Parsed, Payload
 

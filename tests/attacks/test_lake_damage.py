@@ -164,3 +164,14 @@ def test_all_of_them_end_a_command_alike() -> None:
     """`StoreUnavailable` is exit code 4; these are told the same way, not as a traceback."""
     for kind in (raw_shelf.RawDamaged, LedgerDamaged, BuildCorrupt):
         assert issubclass(kind, LakeDamaged)
+
+
+def test_bytes_a_loss_of_power_cut_short_are_put_again(tmp_path: Path) -> None:
+    """Their size may be right: it is written before the data may be."""
+    store, row, file = shelved(tmp_path)
+    whole = file.read_bytes()
+    file.write_bytes(bytes(len(whole)))
+    run = run_of(tmp_path, VENUE, 2)
+    shelve(run, VENUE, payload("lines/a.BTC-USD.jsonl", [funding("2025-01-02T08:00")]))
+    assert file.read_bytes() == whole
+    assert raw_shelf.load(store, row).content == whole

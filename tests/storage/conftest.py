@@ -25,6 +25,7 @@ Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Any]
 def _waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in earnest; other tests do not (`tests/conftest.py`)."""
     monkeypatch.setattr(os, "fsync", posix.fsync)
+    monkeypatch.setattr(os, "sync", posix.sync)
 
 
 class S3Server:

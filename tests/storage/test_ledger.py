@@ -326,3 +326,14 @@ def test_a_segment_that_is_gone_for_good_is_an_error(
     monkeypatch.setattr(type(local_store), "get", gone)
     with pytest.raises(ObjectNotFound):
         read(local_store)
+
+
+def test_what_rows_speak_of_is_settled_before_they_are_there(
+    store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before: list[list[str]] = []
+    monkeypatch.setattr(store, "settle", lambda: before.append(segments(store)))
+    ledger = Ledger(store, RUN)
+    ledger.append("held", rows(k=["a"]))
+    ledger.append("held", rows(k=["b"]))
+    assert before == [[], [f"{RUN}-000000.parquet"]]

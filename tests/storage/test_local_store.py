@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -179,3 +180,49 @@ def test_conditional_puts_exclude_each_other_across_processes(tmp_path: Path) ->
             won = [future.result() for future in futures]
             assert won.count(True) == 1
             assert LocalStore(address).get(f"k{round_}") == str(won.index(True)).encode()
+
+
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the store waits for the disk about from here on: `all`, or a file's or folder's name."""
+    seen: list[str] = []
+    monkeypatch.setattr(os, "sync", lambda: seen.append("all"))
+    monkeypatch.setattr(
+        os, "fsync", lambda handle: seen.append(Path(f"/proc/self/fd/{handle}").resolve().name)
+    )
+    return seen
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of handles are those of /proc")
+def test_few_loose_objects_are_settled_with_their_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = LocalStore(f"file:{tmp_path}/lake")
+    seen = waits(monkeypatch)
+    store.put("raw/a/x", b"1", settled=False)
+    assert (store.get("raw/a/x"), seen) == (b"1", [])
+    store.settle()
+    assert seen[0] == "x"
+    assert set(seen[1:]) == {"a", "raw", "lake", tmp_path.name}
+    seen.clear()
+    store.settle()
+    assert seen == []
+
+
+def test_many_loose_objects_are_settled_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = LocalStore(f"file:{tmp_path}/lake")
+    seen = waits(monkeypatch)
+    for number in range(17):
+        store.put(f"raw/{number}", b"1", settled=False)
+    store.settle()
+    assert seen == ["all"]
+
+
+def test_a_loose_object_is_put_where_its_folder_was_taken_away(tmp_path: Path) -> None:
+    store = LocalStore(f"file:{tmp_path}/lake")
+    store.put("raw/a", b"1", settled=False)
+    shutil.rmtree(store.root / "raw")
+    store.put("raw/b", b"2", settled=False)
+    store.settle()
+    assert [info.key for info in store.entries()] == ["raw/b"]

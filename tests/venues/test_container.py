@@ -160,3 +160,38 @@ def test_a_zip_that_understates_its_size_is_refused() -> None:
     lying[at : at + 4] = (10).to_bytes(4, "little")
     with pytest.raises(BadPayload, match="inflates to more than"):
         unpack(payload("a.zip", bytes(lying)), limit=1000)
+
+
+def commented() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.comment = b"a remark"
+        archive.writestr("a.csv", TEXT)
+    return buffer.getvalue()
+
+
+def streamed() -> bytes:
+    """Sizes behind the data, as who writes to a pipe must."""
+
+    class Pipe(io.BytesIO):
+        def seekable(self) -> bool:
+            return False
+
+    buffer = Pipe()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.csv", TEXT)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [commented(), b"#!/bin/sh\n" + zipped(("a.csv", TEXT)), streamed()],
+    ids=["commented", "with something before it", "streamed"],
+)
+def test_zips_of_other_shapes(content: bytes) -> None:
+    try:
+        found = unpack(payload("a.zip", content))
+    except BadPayload:
+        assert content.startswith(b"#!")  # its directory points beside the member
+        return
+    assert found == TEXT

@@ -14,7 +14,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from transforms.daily.table import Inputs
-from transforms.fold import in_order
+from transforms.in_order import in_order
 from transforms.schemas.daily import VenueDay
 
 IDENTITY = ("base_asset", "quote_asset", "margin_type", "contract_kind")
