@@ -44,6 +44,7 @@ def main(words: Sequence[str] | None = None) -> int:
     for part in options.only:
         workplace = options.cache / f"work-{part}"
         shutil.rmtree(workplace, ignore_errors=True)
+        code = machine.code()
         try:
             section = PARTS[part](options, workplace, machine.circumstances())
         except (WorkFailed, Disagreement) as error:
@@ -52,6 +53,10 @@ def main(words: Sequence[str] | None = None) -> int:
             continue
         finally:
             shutil.rmtree(workplace, ignore_errors=True)
+        if machine.code() != code:
+            print(f"{part}: the code changed while it was measured: no result", file=sys.stderr)
+            failed = True
+            continue
         sections.append(section)
         # After each part, so that a later one that fails takes nothing away.
         report.write(options.results, machine.facts(), sections)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import subprocess
@@ -26,6 +27,16 @@ def circumstances() -> str:
     """When it is, of which commit, and what else the machine was doing (load of a minute)."""
     load = f", load {os.getloadavg()[0]:.1f} at the start" if hasattr(os, "getloadavg") else ""
     return f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {_commit()}{load}"
+
+
+def code() -> str:
+    """A digest of what is measured: partitions made by other code are made anew, and timed so."""
+    digest = hashlib.sha256()
+    for package in ("expectations", "flows", "sql", "transforms"):
+        for path in sorted((Path(__file__).parent.parent / package).rglob("*.[ps][yq]*")):
+            if "__pycache__" not in path.parts:
+                digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _commit() -> str:

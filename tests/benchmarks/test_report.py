@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.__main__ import main
+from benchmarks import machine
+from benchmarks.__main__ import PARTS, main
 from benchmarks.machine import circumstances, facts
 from benchmarks.report import Criterion, Section, table, write
 from benchmarks.work import WorkFailed, measure
@@ -55,6 +56,22 @@ def test_a_measured_process_tells_its_time_and_memory(tmp_path: Path) -> None:
     assert measured.told == {"files": 0, "bytes": 0, "inflated_bytes": 0}
     assert measured.seconds >= 0
     assert measured.peak_bytes > 1_000_000
+
+
+def test_what_was_measured_while_the_code_changed_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "results.md"
+    words = ["--only", "growth", "--cache", str(tmp_path), "--results", str(page)]
+    monkeypatch.setitem(PARTS, "growth", lambda *_: Section("Grown", ()))
+    assert main(words) == 0
+    assert "## Grown" in page.read_text(encoding="utf-8")
+    page.unlink()
+    digests = iter(["before", "after"])
+    monkeypatch.setattr(machine, "code", lambda: next(digests))
+    assert main(words) == 1
+    assert not page.exists()
+    assert "the code changed" in capsys.readouterr().err
 
 
 def test_an_unknown_part_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
