@@ -8,7 +8,7 @@ order in which files arrived never shows.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -41,7 +41,6 @@ from transforms.venue import Venue
 DAY = timedelta(days=1)
 EVIDENCE = ("accounting", "quarantine", "conflicts", "corrections")
 _WRITERS = 4
-_Evidence = dict[str, PartitionRecord]
 PARTITIONED = tuple(name for name in DATASETS if name != "instruments")
 
 
@@ -95,31 +94,14 @@ def _normalise_venue(run: Run, venue: Venue, days: list[date], reporter: Reporte
         {key: mark for key, mark in stale.items() if batch.first <= key[1] <= batch.last}
         for batch in stretches(stale_days, run.settings.batch_days)
     ]
-    wanted_files = [set(touches.keys(due).to_list()) for due in batches]
-    every_key = pl.Enum(sorted(set().union(*wanted_files)))
-    before = [set[str](), *wanted_files]
-    news = [keys - held for keys, held in zip(wanted_files, before, strict=False)]
-    kept: Reading | None = None
-    with (
-        reporter.steps(f"normalise {venue.name}", len(stale_days)) as advance,
-        ThreadPoolExecutor(1) as ahead,
-    ):
-        coming = ahead.submit(_fetch, run, files, news[0]) if news else None
-        for number, due in enumerate(batches):
-            assert coming is not None  # noqa: S101 - there is a batch
-            payloads = coming.result()
-            if number + 1 < len(batches):
-                coming = ahead.submit(_fetch, run, files, news[number + 1])
-            reading = _read(venue, payloads, every_key)
-            del payloads
-            reading = reading if kept is None else reading.beside(kept)
-            days_due = sorted({day for _, day in due})
-            result = normalise_read(venue, reading, days_due[0], days_due[-1], answers, corrections)
+    files_of = [set(touches.keys(due).to_list()) for due in batches]
+    readings = _readings(run, venue, files, files_of)
+    with reporter.steps(f"normalise {venue.name}", len(stale_days)) as advance:
+        for due, reading in zip(batches, readings, strict=True):
+            due_days = sorted({day for _, day in due})
+            result = normalise_read(venue, reading, due_days[0], due_days[-1], answers, corrections)
             _write(run, venue, result, due)
-            # Files of the days between two batches are of both; of few days, these are many.
-            kept = reading.of(wanted_files[number + 1]) if number + 1 < len(batches) else None
-            del reading, result
-            for _ in days_due:
+            for _ in due_days:
                 advance()
     log.info("normalised", venue=venue.name, partitions=len(stale), days=len(stale_days))
     return set(stale_days)
@@ -227,6 +209,32 @@ def _identity_digests(book: InstrumentBook) -> dict[str, str]:
     return {symbol: fingerprint(text) for symbol, text in changes.iter_rows()}
 
 
+def _readings(
+    run: Run, venue: Venue, files: pl.DataFrame, batches: Sequence[set[str]]
+) -> Iterator[Reading]:
+    """What the files of each batch, named by their keys, hold.
+
+    Files of two batches in a row are read once: of few days, those of the days between are many.
+    The next batch is fetched while one is worked on.
+    """
+    keys = pl.Enum(sorted(set().union(*batches)))
+    news = [batch - before for batch, before in zip(batches, [set(), *batches], strict=False)]
+    kept: Reading | None = None
+    with ThreadPoolExecutor(1) as ahead:
+        coming = [ahead.submit(_fetch, run, files, news[0])] if news else []
+        for number, following in enumerate([*batches[1:], set[str]()][: len(batches)]):
+            payloads = coming.pop().result()
+            if number + 1 < len(batches):
+                coming.append(ahead.submit(_fetch, run, files, news[number + 1]))
+            reading = _read(venue, payloads, keys)
+            del payloads
+            if kept is not None:
+                reading = reading.beside(kept)
+            yield reading
+            kept = reading.of(following)
+            del reading
+
+
 def _fetch(run: Run, files: pl.DataFrame, keys: set[str]) -> list[Payload]:
     rows = files.filter(pl.col("key").is_in(list(keys))).iter_rows(named=True)
     return in_threads(
@@ -260,34 +268,40 @@ def _write(
         for name, layer in layers.items()
     }
     normalised = Layer(run.store, run.ledger, "normalised")
+    partitions = [
+        (made.get((dataset, day)) or _untouched(dataset, venue.name, day), mark)
+        for (dataset, day), mark in sorted(due.items())
+    ]
 
-    def write(item: tuple[tuple[str, date], str]) -> tuple[PartitionRecord, _Evidence]:
-        (dataset, day), mark = item
-        partition = made.get((dataset, day)) or _untouched(dataset, venue.name, day)
+    def write(item: tuple[Partition, str]) -> tuple[PartitionRecord, dict[str, PartitionRecord]]:
+        made_of, mark = item
+        place = (made_of.dataset, venue.name, made_of.date)
+        dated = pl.lit(made_of.date).alias("date")
         evidence = {
-            name: layers[name].write(dataset, venue.name, day, frame, mark)
+            name: layers[name].write(*place, frame, mark)
             for name, frame in (
-                ("accounting", partition.accounting.with_columns(pl.lit(day).alias("date"))),
-                ("quarantine", partition.quarantined),
-                ("conflicts", partition.conflicts.with_columns(pl.lit(day).alias("date"))),
-                ("corrections", partition.corrected.with_columns(pl.lit(day).alias("date"))),
+                ("accounting", made_of.accounting.with_columns(dated)),
+                ("quarantine", made_of.quarantined),
+                ("conflicts", made_of.conflicts.with_columns(dated)),
+                ("corrections", made_of.corrected.with_columns(dated)),
             )
             # An empty one is written only where it has to replace one that is not.
-            if frame.height or (dataset, venue.name, day) in held[name]
+            if frame.height or place in held[name]
         }
+        return normalised.write(*place, made_of.rows, mark), evidence
+
+    with ThreadPoolExecutor(_WRITERS) as pool:
+        written = list(pool.map(write, partitions))
+    for partition, _ in partitions:
         if partition.quarantined.height:
             log.warning(
                 "records set aside",
-                dataset=dataset,
+                dataset=partition.dataset,
                 venue=venue.name,
-                date=str(day),
+                date=str(partition.date),
                 records=partition.quarantined.height,
                 first_reason=partition.quarantined["reason"][0],
             )
-        return normalised.write(dataset, venue.name, day, partition.rows, mark), evidence
-
-    with ThreadPoolExecutor(_WRITERS) as pool:
-        written = list(pool.map(write, sorted(due.items())))
     # The rows' own record comes last: a kill before it makes the next run do them again.
     run.ledger.append("notes", result.notes)
     for name, layer in layers.items():

@@ -256,7 +256,7 @@ NO_FALSE_ALARM = {
         WHERE symbol = 'XRPUSDT';
         UPDATE liquidations_daily SET long_usd = NULL, total_usd = NULL, long_coin = NULL,
           largest_usd = NULL, max_24h_usd = NULL, max_1h_usd = NULL WHERE symbol = 'XRPUSDT';
-        UPDATE liquidations_hourly SET long_usd = NULL, total_usd = NULL
+        UPDATE liquidations_hourly SET long_usd = NULL, total_usd = NULL, long_coin = NULL
         WHERE symbol = 'XRPUSDT' AND long_count > 0""",
     "a day with OI of zero": """
         UPDATE open_interest_daily SET open_interest_coin_open = 0, open_interest_coin_high = 0,
@@ -312,7 +312,8 @@ NO_FALSE_ALARM = {
         UPDATE liquidations_daily SET long_usd = 20e6, total_usd = 20e6 + short_usd,
           long_coin = 20e6 / 120, max_24h_usd = 21e6, max_1h_usd = 21e6
         WHERE symbol = 'SOLUSDT' AND date = '2026-03-03';
-        UPDATE liquidations_hourly SET long_usd = 10e6, total_usd = 10e6 + short_usd
+        UPDATE liquidations_hourly SET long_usd = 10e6, total_usd = 10e6 + short_usd,
+          long_coin = 10e6 / 120
         WHERE symbol = 'SOLUSDT' AND date = '2026-03-03' AND long_count > 0;
         UPDATE open_interest_daily SET open_interest_usd_open = 100e6,
           open_interest_usd_high = 100e6, open_interest_usd_low = 100e6,
@@ -454,7 +455,7 @@ CRASH = """
     UPDATE liquidations_daily SET long_usd = 99 * long_usd, total_usd = 99 * long_usd + short_usd,
       long_coin = 99 * long_coin, max_24h_usd = 99 * max_24h_usd,
       max_1h_usd = 99 * max_1h_usd WHERE date = '2026-03-03';
-    UPDATE liquidations_hourly SET long_usd = 99 * long_usd,
+    UPDATE liquidations_hourly SET long_usd = 99 * long_usd, long_coin = 99 * long_coin,
       total_usd = 99 * long_usd + short_usd WHERE date = '2026-03-03';
     UPDATE funding_daily SET funding_rate_min = -0.003, funding_rate_last = -0.003
     WHERE date = '2026-03-03';

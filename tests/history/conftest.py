@@ -108,7 +108,7 @@ def first_settlement_of_middle_up(text: str) -> str:
 
 def _fix_parser(patch: pytest.MonkeyPatch) -> None:
     """Other code: the taker ratio of one symbol is twice what the parser made of it so far."""
-    parse = normalise.normalise
+    parse = normalise.normalise_read
     ratio = pl.col("taker_buy_sell_ratio")
     fixed = pl.when(pl.col("symbol") == FIXED).then(ratio * 2).otherwise(ratio)
 
@@ -122,7 +122,7 @@ def _fix_parser(patch: pytest.MonkeyPatch) -> None:
         ]
         return replace(result, partitions=partitions)
 
-    patch.setattr(normalise, "normalise", normalise_better)
+    patch.setattr(normalise, "normalise_read", normalise_better)
     for module in (run_module, normalise, aggregate, market):
         patch.setattr(module, "transforms_digest", lambda: "0123456789ab")
     run_module.code_version.cache_clear()

@@ -165,12 +165,12 @@ def _one_snapshot_is_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
     """The close is taken from the day's first snapshot."""
     right = open_interest_daily._over_the_day
 
-    def wrong(unit: str) -> list[pl.Expr]:
+    def wrong(samples: pl.DataFrame, unit: str) -> list[pl.Expr]:
         return [
             pl.col(unit).drop_nulls().first().alias(f"{unit}_close")
             if expression.meta.output_name() == f"{unit}_close"
             else expression
-            for expression in right(unit)
+            for expression in right(samples, unit)
         ]
 
     monkeypatch.setattr(open_interest_daily, "_over_the_day", wrong)
