@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import analyst, contest, contest_report, growth, machine, nightly, report
+from benchmarks import analyst, contest, contest_report, gate, growth, machine, nightly, report
 from benchmarks.agreement import Disagreement
 from benchmarks.archive import simulated
 from benchmarks.work import ROOT, WorkFailed
@@ -101,12 +101,17 @@ def _analyst(options: Options, _workplace: Path, circumstances: str) -> report.S
     )
 
 
+def _gate(options: Options, workplace: Path, circumstances: str) -> report.Section:
+    return gate.section(workplace, options.instruments, options.repeats, circumstances, _say)
+
+
 PARTS: dict[str, Callable[[Options, Path, str], report.Section]] = {
     "transform": _transform,
     "growth": _growth,
     "memory": _memory,
     "nightly": _nightly,
     "analyst": _analyst,
+    "gate": _gate,
 }
 
 
@@ -129,7 +134,7 @@ def _options(words: Sequence[str] | None) -> Options:
     size("memory_days", 300, "days of it, against --days of the same")
     size("nightly_symbols", 600, "symbols of the night")
     size("history_days", 1826, "days of history of the long night and of the analyst's build")
-    size("instruments", 600, "instruments of the analyst's build, at six venues")
+    size("instruments", 600, "instruments of the analyst's and the gate's build, at six venues")
     parser.add_argument("--cache", type=Path, default=ROOT / ".bench", help="what is kept")
     parser.add_argument(
         "--results", type=Path, default=ROOT / "benchmarks/results.md", help="page to write"

@@ -88,6 +88,7 @@ _NEXT = """\
       FROM column_dictionary WHERE table_name = 'funding_daily'"
   .venv/bin/perpmill queries
   .venv/bin/perpmill sql -c {config} @squeeze_table
+  .venv/bin/perpmill report -c {config}      (17 January as a page with charts)
   .venv/bin/perpmill sql -c {config} "SELECT key, rows_read, rows_kept, rows_duplicate
       FROM raw_files WHERE key LIKE '%/BTCUSDT-metrics-2021-01-1%'"
   duckdb -readonly {folder}/lake/published/perpmill.duckdb

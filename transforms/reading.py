@@ -55,12 +55,18 @@ class Reading:
 
     def of(self, keys: Collection[str]) -> Reading:
         """What was found in some of the files; the notes are left out."""
-        mine = pl.col("raw_key").is_in(sorted(self.keys.intersection(keys)))
+        mine = self.files.select("raw_key").filter(
+            pl.col("raw_key").cast(pl.String).is_in(list(keys))
+        )
+
+        def some(frame: pl.DataFrame) -> pl.DataFrame:
+            return frame.join(mine, on="raw_key", how="semi", maintain_order="left")
+
         return Reading(
-            {name: rows.filter(mine) for name, rows in self.rows.items()},
-            self.rejected.filter(mine),
+            {name: some(rows) for name, rows in self.rows.items()},
+            some(self.rejected),
             self.notes.clear(),
-            self.files.filter(mine),
+            some(self.files),
         )
 
     def beside(self, other: Reading) -> Reading:

@@ -231,7 +231,7 @@ def _readings(
             if kept is not None:
                 reading = reading.beside(kept)
             yield reading
-            kept = reading.of(following)
+            kept = reading.of(following) if following else None
             del reading
 
 
