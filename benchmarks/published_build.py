@@ -114,6 +114,8 @@ def _venue_tables(first: date, days: int, instruments: int) -> dict[str, pl.Data
                 "long_usd": flat(longs[n]),
                 "short_usd": flat(shorts[n]),
                 "total_usd": flat(longs[n] + shorts[n]),
+                "long_coin": flat(longs[n] / close),
+                "short_coin": flat(shorts[n] / close),
                 "long_count": 1,
                 "short_count": 1,
             },

@@ -8,7 +8,7 @@ order in which files arrived never shows.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -20,7 +20,7 @@ from flows.failures import InputUnavailable
 from flows.in_threads import in_threads
 from flows.instruments import instrument_answers
 from flows.reporting import Reporter, log
-from flows.run import Run, stretches, transforms_digest
+from flows.run import Days, Run, stretches, transforms_digest
 from flows.storage import raw_shelf
 from flows.storage.partitions import Layer, PartitionRecord, fingerprint
 from transforms.corrections import Correction
@@ -41,6 +41,7 @@ from transforms.venue import Venue
 DAY = timedelta(days=1)
 EVIDENCE = ("accounting", "quarantine", "conflicts", "corrections")
 _WRITERS = 4
+BATCH_BYTES = 12_000_000
 PARTITIONED = tuple(name for name in DATASETS if name != "instruments")
 
 
@@ -90,9 +91,11 @@ def _normalise_venue(run: Run, venue: Venue, days: list[date], reporter: Reporte
     }
     stale = {key: mark for key, mark in wanted.items() if held.get(key) != mark}
     stale_days = sorted({day for _, day in stale})
+    weights = _bytes_by_day(files)
     batches = [
         {key: mark for key, mark in stale.items() if batch.first <= key[1] <= batch.last}
-        for batch in stretches(stale_days, run.settings.batch_days)
+        for stretch in stretches(stale_days, run.settings.batch_days)
+        for batch in light_enough(stretch, weights)
     ]
     files_of = [set(touches.keys(due).to_list()) for due in batches]
     readings = _readings(run, venue, files, files_of)
@@ -105,6 +108,28 @@ def _normalise_venue(run: Run, venue: Venue, days: list[date], reporter: Reporte
                 advance()
     log.info("normalised", venue=venue.name, partitions=len(stale), days=len(stale_days))
     return set(stale_days)
+
+
+def _bytes_by_day(files: pl.DataFrame) -> dict[date, int]:
+    """Of raw files, by the first day they claim."""
+    dated = files.filter(pl.col("first_date").is_not_null())
+    return dict(dated.group_by("first_date").agg(pl.col("bytes").sum()).iter_rows())
+
+
+def light_enough(days: Days, bytes_by_day: Mapping[date, int]) -> Iterator[Days]:
+    """The days in pieces whose raw files are at most `BATCH_BYTES`, or that are a single day.
+
+    A byte of a zip becomes some sixty of rows on their way: days of many instruments are more than
+    a machine may hold at once.
+    """
+    first, held = days.first, 0
+    for day in days.each():
+        weight = bytes_by_day.get(day, 0)
+        if day > first and held + weight > BATCH_BYTES:
+            yield Days(first, day - DAY)
+            first, held = day, 0
+        held += weight
+    yield Days(first, days.last)
 
 
 def _touches(files: pl.DataFrame, venue: Venue, days: list[date]) -> _Touch:

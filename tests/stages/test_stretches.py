@@ -7,6 +7,7 @@ from datetime import date
 import pytest
 
 from flows.run import Days, stretches
+from flows.stages.normalise import BATCH_BYTES, light_enough
 
 
 def days(*numbers: int) -> list[date]:
@@ -25,3 +26,21 @@ def days(*numbers: int) -> list[date]:
 )
 def test_stretches(given: tuple[int, ...], size: int, expected: list[tuple[int, int]]) -> None:
     assert list(stretches(days(*given), size)) == [Days(*days(*pair)) for pair in expected]
+
+
+@pytest.mark.parametrize(
+    ("halves", "expected"),
+    [
+        ({}, [(1, 4)]),
+        ({1: 1, 2: 1, 3: 1, 4: 1}, [(1, 2), (3, 4)]),
+        ({1: 3, 2: 1, 3: 0, 4: 2}, [(1, 1), (2, 3), (4, 4)]),
+        ({4: 9}, [(1, 3), (4, 4)]),
+    ],
+)
+def test_days_of_many_files_are_worked_on_in_pieces(
+    halves: dict[int, int], expected: list[tuple[int, int]]
+) -> None:
+    """halves: raw bytes of a day, in halves of what a batch may have."""
+    weights = {date(2021, 1, day): n * BATCH_BYTES // 2 for day, n in halves.items()}
+    pieces = list(light_enough(Days(*days(1, 4)), weights))
+    assert pieces == [Days(*days(*pair)) for pair in expected]
