@@ -213,7 +213,12 @@ def _partitions(
     rejected = rejected.filter(within)
     dropped = corrected.dropped[dataset].filter(within)
     claimed = _claimed(reading.files, dataset, *window)
-    near = placed(reading.rows[dataset], time, reading.files).filter(
+    # Of files of the days beside the window most rows are of no concern, which is seen at a glance.
+    anchored = reading.files.filter(pl.col("anchor").is_between(*window))["raw_key"]
+    at_hand = reading.rows[dataset].filter(
+        pl.col(time).is_between(opens, closes) | pl.col("raw_key").is_in(anchored.implode())
+    )
+    near = placed(at_hand, time, reading.files).filter(
         within | (~pl.col("stray") & pl.col(time).is_between(opens, closes))
     )
     if all(found.is_empty() for found in (near, rejected, dropped, claimed)):
