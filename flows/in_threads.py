@@ -3,7 +3,7 @@ them are on this machine and handing over a task costs as much as doing it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import TypeVar
@@ -18,18 +18,18 @@ _LOCAL_THREADS = 2
 
 
 def in_threads(
-    place: object,
+    places: Sequence[object],
     concurrency: int,
     work: Callable[[ITEM], RESULT],
     items: Iterable[ITEM],
 ) -> list[RESULT]:
     """`work` on each of `items`, results in their order.
 
-    place: the store or archive that is asked; of a local one few threads get as much.
-    concurrency: how many questions another one is asked at a time.
+    places: the stores and archives that are asked; of local ones few threads get as much.
+    concurrency: how many questions others are asked at a time.
     """
     tasks = list(items)
-    if not isinstance(place, LocalStore):
+    if not all(isinstance(place, LocalStore) for place in places):
         with ThreadPoolExecutor(concurrency) as pool:
             return list(pool.map(work, tasks))
     batches = [tasks[n : n + _LOCAL_BATCH] for n in range(0, len(tasks), _LOCAL_BATCH)]

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from flows.storage import local_store
+
 # How long an example takes says something of the machine, not of the code.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
@@ -22,5 +24,5 @@ def _no_waiting_for_the_disk() -> Iterator[None]:
     """
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(os, "fsync", lambda _: None)
-        patched.setattr(os, "sync", lambda: None, raising=False)
+        patched.setattr(local_store, "sync_file_system", lambda _: True)
         yield

@@ -16,24 +16,23 @@ def in_order(rows: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
         return rows
     place, size = pl.Series([0], dtype=pl.Int64), 1
     for name in key:
-        codes = _codes(rows[name])
-        if codes is None:
+        numbers = _numbers(rows[name])
+        if numbers is None:
             return rows.sort(key)
-        extent = int(codes.max()) + 1  # type: ignore[arg-type]  # an integer: it has no NULLs
-        size *= extent
+        low, high = int(numbers.min()), int(numbers.max())  # type: ignore[arg-type]  # no NULLs
+        size *= high - low + 1
         if size >= 1 << 63:
             return rows.sort(key)
-        place = place * extent + codes
+        place = place * (high - low + 1) + (numbers - low)
     return rows[place.arg_sort()]
 
 
-def _codes(column: pl.Series) -> pl.Series | None:
-    """Integers from 0 on that sort as the values do; None for values that have none."""
+def _numbers(column: pl.Series) -> pl.Series | None:
+    """Integers that sort as the values do; None for values that have none."""
     if column.dtype == pl.String:
         return column.cast(pl.Enum(column.unique().sort())).to_physical().cast(pl.Int64)
     if column.dtype.is_temporal() or column.dtype.is_integer():
-        numbers = column.to_physical().cast(pl.Int64)
-        return numbers - numbers.min()
+        return column.to_physical().cast(pl.Int64)
     return None
 
 

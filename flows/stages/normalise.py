@@ -263,7 +263,7 @@ def _readings(
 def _fetch(run: Run, files: pl.DataFrame, keys: set[str]) -> list[Payload]:
     rows = files.filter(pl.col("key").is_in(list(keys))).iter_rows(named=True)
     return in_threads(
-        run.store,
+        [run.store],
         run.settings.fetch_concurrency,
         lambda row: raw_shelf.load(run.store, row),
         rows,

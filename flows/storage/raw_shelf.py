@@ -94,14 +94,12 @@ def shelve(
     feed: str,
     facts: Facts,
 ) -> RawRecord:
-    """Store the bytes, unless the lake has them already, and describe them for the ledger, which
-    settles them."""
+    """Store the bytes and describe them for the ledger, which settles them."""
     sha256 = hashlib.sha256(content).hexdigest()
     key = raw_key(venue, source, path, sha256)
-    held = store.head(key)
-    # What a loss of power cut short may have the size, and not the bytes.
-    if held is None or held.size != len(content) or store.get(key) != content:
-        store.put(key, content, settled=False)
+    # Whether or not it is there: what a loss of power cut short may have the size, and not the
+    # bytes, and what a killed run put may not be on disk.
+    store.put(key, content, settled=False)
     return RawRecord(
         venue=venue,
         source=source.value,

@@ -15,6 +15,7 @@ import pytest
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
+from flows.storage.local_store import sync_file_system
 from flows.storage.object_store import ObjectStore, S3Options, open_store
 
 # WSGI: (environ, start_response) → body.
@@ -25,7 +26,7 @@ Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Any]
 def _waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in earnest; other tests do not (`tests/conftest.py`)."""
     monkeypatch.setattr(os, "fsync", posix.fsync)
-    monkeypatch.setattr(os, "sync", posix.sync)
+    monkeypatch.setattr("flows.storage.local_store.sync_file_system", sync_file_system)
 
 
 class S3Server:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import shutil
@@ -15,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.storage.local_store import LocalStore, replace_link
+from flows.storage import local_store
+from flows.storage.local_store import LocalStore, replace_link, sync_file_system
 from flows.storage.object_store import PreconditionFailed, StoreUnavailable
 
 ROOT = Path(__file__).parents[2]
@@ -185,7 +187,7 @@ def test_conditional_puts_exclude_each_other_across_processes(tmp_path: Path) ->
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the store waits for the disk about from here on: `all`, or a file's or folder's name."""
     seen: list[str] = []
-    monkeypatch.setattr(os, "sync", lambda: seen.append("all"))
+    monkeypatch.setattr(local_store, "sync_file_system", lambda _: seen.append("all") or True)
     monkeypatch.setattr(
         os, "fsync", lambda handle: seen.append(Path(f"/proc/self/fd/{handle}").resolve().name)
     )
@@ -213,7 +215,7 @@ def test_many_loose_objects_are_settled_at_once(
 ) -> None:
     store = LocalStore(f"file:{tmp_path}/lake")
     seen = waits(monkeypatch)
-    for number in range(17):
+    for number in range(16):
         store.put(f"raw/{number}", b"1", settled=False)
     store.settle()
     assert seen == ["all"]
@@ -226,3 +228,40 @@ def test_a_loose_object_is_put_where_its_folder_was_taken_away(tmp_path: Path) -
     store.put("raw/b", b"2", settled=False)
     store.settle()
     assert [info.key for info in store.entries()] == ["raw/b"]
+
+
+def test_what_could_not_be_settled_is_still_owed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = LocalStore(f"file:{tmp_path}/lake")
+    store.put("x", b"1", settled=False)
+    with monkeypatch.context() as broken:
+
+        def fail(_handle: int) -> None:
+            raise OSError(errno.EIO, "Input/output error")
+
+        broken.setattr(os, "fsync", fail)
+        with pytest.raises(StoreUnavailable, match="cannot write: Input/output error"):
+            store.settle()
+    seen = waits(monkeypatch)
+    store.settle()
+    assert len(seen) > 1
+
+
+def test_an_object_that_is_there_is_replaced_by_a_settled_one_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a loss of power could leave neither."""
+    store = LocalStore(f"file:{tmp_path}/lake")
+    store.put("x", b"1")
+    seen = waits(monkeypatch)
+    store.put("x", b"2", settled=False)
+    assert len(seen) == 2  # the file, then its folder
+    assert store.get("x") == b"2"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can sync one file system")
+def test_a_file_system_is_synced(tmp_path: Path) -> None:
+    assert sync_file_system(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        sync_file_system(tmp_path / "none")

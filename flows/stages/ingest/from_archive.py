@@ -97,7 +97,7 @@ def _ingest_listed(
             finally:
                 advance()
 
-        results = in_threads(archive, run.settings.fetch_concurrency, fetch, news)
+        results = in_threads([archive, run.store], run.settings.fetch_concurrency, fetch, news)
     outcome.problems = [r for r in results if isinstance(r, Problem)]
     records = [r for r in results if isinstance(r, raw_shelf.RawRecord)]
     raw_shelf.record(run.ledger, records)
@@ -144,7 +144,7 @@ def _list(
             finally:
                 advance()
 
-        listings = in_threads(archive, run.settings.fetch_concurrency, entries, sorted(prefixes))
+        listings = in_threads([archive], run.settings.fetch_concurrency, entries, sorted(prefixes))
         found = {entry.key: entry for listing in listings for entry in listing}
     chosen = []
     for path in sorted(found):
