@@ -41,7 +41,7 @@ from transforms.venue import Venue
 DAY = timedelta(days=1)
 EVIDENCE = ("accounting", "quarantine", "conflicts", "corrections")
 _WRITERS = 4
-BATCH_BYTES = 12_000_000
+BATCH_BYTES = 16_000_000
 PARTITIONED = tuple(name for name in DATASETS if name != "instruments")
 
 
