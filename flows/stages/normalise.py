@@ -97,17 +97,24 @@ def _normalise_venue(run: Run, venue: Venue, days: list[date], reporter: Reporte
         for stretch in stretches(stale_days, run.settings.batch_days)
         for batch in light_enough(stretch, weights)
     ]
+    # Once: batches share no day, so that none replaces what another one wrote.
+    evidence = {name: _places(Layer(run.store, run.ledger, name)) for name in EVIDENCE}
     files_of = [set(touches.keys(due).to_list()) for due in batches]
     readings = _readings(run, venue, files, files_of)
     with reporter.steps(f"normalise {venue.name}", len(stale_days)) as advance:
         for due, reading in zip(batches, readings, strict=True):
             due_days = sorted({day for _, day in due})
             result = normalise_read(venue, reading, due_days[0], due_days[-1], answers, corrections)
-            _write(run, venue, result, due)
+            _write(run, venue, result, due, evidence)
             for _ in due_days:
                 advance()
     log.info("normalised", venue=venue.name, partitions=len(stale), days=len(stale_days))
     return set(stale_days)
+
+
+def _places(layer: Layer) -> set[tuple[object, ...]]:
+    """Name, venue and day of the partitions there are."""
+    return set(layer.current().select("name", "venue", "date").iter_rows())
 
 
 def _bytes_by_day(files: pl.DataFrame) -> dict[date, int]:
@@ -285,13 +292,11 @@ def _write(
     venue: Venue,
     result: Normalised,
     due: dict[tuple[str, date], str],
+    held: dict[str, set[tuple[object, ...]]],
 ) -> None:
+    """held: per layer of evidence the partitions there are."""
     made = {(p.dataset, p.date): p for p in result.partitions}
     layers = {name: Layer(run.store, run.ledger, name) for name in EVIDENCE}
-    held = {
-        name: set(layer.current().select("name", "venue", "date").iter_rows())
-        for name, layer in layers.items()
-    }
     normalised = Layer(run.store, run.ledger, "normalised")
     partitions = [
         (made.get((dataset, day)) or _untouched(dataset, venue.name, day), mark)

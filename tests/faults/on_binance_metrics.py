@@ -29,6 +29,13 @@ from tests.faults.binance_files import (
 from tests.faults.fault import Fault
 from tests.faults.moments import of_night
 
+
+def _thousandfold(row: dict[str, str]) -> dict[str, str]:
+    return row | {
+        name: times(1000)(row[name]) for name in ("sum_open_interest", "sum_open_interest_value")
+    }
+
+
 FAULTS = (
     Fault(
         "binance-oi-thousandfold-hour",
@@ -36,15 +43,7 @@ FAULTS = (
         "open interest × 1000 for an hour (coins and dollars)",
         rows(
             METRICS,
-            lambda row: (
-                row
-                | {
-                    "sum_open_interest": times(1000)(row["sum_open_interest"]),
-                    "sum_open_interest_value": times(1000)(row["sum_open_interest_value"]),
-                }
-                if of_night(row, 8)
-                else row
-            ),
+            lambda row: _thousandfold(row) if of_night(row, 8) else row,
         ),
         W,
         ("open_interest_daily.no_spike",),
@@ -56,13 +55,7 @@ FAULTS = (
         "open interest × 1000 all day",
         rows(
             METRICS,
-            lambda row: (
-                row
-                | {
-                    "sum_open_interest": times(1000)(row["sum_open_interest"]),
-                    "sum_open_interest_value": times(1000)(row["sum_open_interest_value"]),
-                }
-            ),
+            _thousandfold,
         ),
         B,
         ("market_daily.open_interest_change_plausible",),
