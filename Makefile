@@ -84,11 +84,13 @@ lock: .venv/.uv ## resolve the newest versions that work together
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--custom-compile-command 'make lock' --upgrade pyproject.toml --group build -o requirements/run.lock
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--custom-compile-command 'make lock' pyproject.toml --group build --group dev \
+		--custom-compile-command 'make lock' pyproject.toml --all-extras --group build --group dev \
 		-c requirements/run.lock -o requirements/dev.lock
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--custom-compile-command 'make lock' --upgrade --group bench -c requirements/run.lock \
 		-o requirements/bench.lock
+	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--custom-compile-command 'make lock' --upgrade --group docs -o requirements/docs.lock
 	@echo 'uv' | $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --custom-compile-command 'make lock' - -o requirements/uv.lock
 
