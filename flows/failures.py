@@ -27,6 +27,10 @@ class InputUnavailable(RuntimeError):
         self.transient = transient
 
 
+class WorkerLost(RuntimeError):
+    """A process that did part of a run's work died; nothing was published."""
+
+
 class GateBlocked(RuntimeError):
     """A critical expectation failed; readers keep the last good build.
 

@@ -18,5 +18,8 @@ def build_again(
     """The run's next candidate, from the normalised rows as they are; None if it would hold what
     is published already. The first one is gone: it is not to be published."""
     Builds(run.store, run.settings.cache).discard_candidate(run.run_id)
-    make_tables(run, days, reporter)
+    try:
+        make_tables(run, days, reporter)
+    finally:
+        run.executor.close()
     return build_candidate(run, asked, reporter)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from flows.corrections import Entry, read_corrections
+from flows.executors import Executor, InProcess, Processes, cores
 from flows.settings import ConfigError, Settings, SourceSettings
 from flows.storage.ledger import Ledger
 from flows.storage.object_store import ObjectStore, open_store
@@ -77,9 +78,28 @@ class Run:
     venues: dict[str, Venue]
     clock: Clock
     corrections: tuple[Entry, ...] = ()
+    executor: Executor = field(default_factory=InProcess)
 
     @classmethod
     def begin(cls, settings: Settings, command: str, clock: Clock = utc_now) -> Run:
+        """Raises ConfigError for sources that Perpmill cannot read."""
+        now = clock()
+        run = cls._of(settings, command, new_run_id(now), now, clock)
+        return replace(run, executor=Processes(settings.workers or cores()))
+
+    def __reduce__(self) -> tuple[Callable[..., Run], tuple[object, ...]]:
+        """Another process opens what this run touches for itself, and shares no work further."""
+        return Run._of, (self.settings, self.command, self.run_id, self.started_at)
+
+    @classmethod
+    def _of(
+        cls,
+        settings: Settings,
+        command: str,
+        run_id: str,
+        started_at: datetime,
+        clock: Clock = utc_now,
+    ) -> Run:
         known = discover()
         for number, source in enumerate(settings.sources):
             if source.venue not in known:
@@ -99,13 +119,11 @@ class Run:
             raise ConfigError("sources: none configured; perpmill.example.toml shows how")
         path = settings.corrections
         corrections = () if path is None else read_corrections(path, known)
-        now = clock()
-        run_id = new_run_id(now)
         store = open_store(settings.lake, settings.s3.options())
         return cls(
             run_id=run_id,
             command=command,
-            started_at=now,
+            started_at=started_at,
             settings=settings,
             store=store,
             ledger=Ledger(store, run_id),

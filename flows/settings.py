@@ -116,6 +116,9 @@ class Settings(BaseSettings):
     batch_days: int = Field(
         default=4, ge=1, le=366, description="days normalised at a time; bounds memory"
     )
+    workers: int = Field(
+        default=0, ge=0, le=256, description="processes that transform; 0: one for each core"
+    )
     ingest_retries: int = Field(
         default=2, ge=0, le=20, description="times an ingest is tried again if a source was down"
     )

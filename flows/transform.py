@@ -20,8 +20,11 @@ LOOKAHEAD = timedelta(days=max(table.lookahead_days for table in DAILY))
 
 def transform(run: Run, days: Sequence[date], reporter: Reporter) -> None:
     """Bring the tables of `days` (UTC) up to date with the raw files in the lake."""
-    normalise_days(run, Days(min(days) - LOOKBACK, max(days) + LOOKAHEAD).each(), reporter)
-    make_tables(run, days, reporter)
+    try:
+        normalise_days(run, Days(min(days) - LOOKBACK, max(days) + LOOKAHEAD).each(), reporter)
+        make_tables(run, days, reporter)
+    finally:
+        run.executor.close()
 
 
 def make_tables(run: Run, days: Sequence[date], reporter: Reporter) -> None:

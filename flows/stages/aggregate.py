@@ -7,7 +7,7 @@ computed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -17,15 +17,17 @@ from flows.exclusions import TakenOut, without
 from flows.instruments import venue_instruments
 from flows.reporting import Reporter, log
 from flows.run import Days, Run, stretches, transforms_digest
-from flows.storage.partitions import Layer, fingerprint
+from flows.storage.partitions import Layer, PartitionRecord, fingerprint
 from transforms.daily.catalogue import DAILY, tables_of
 from transforms.daily.coverage import COVERAGE_LOOKBACK_DAYS, coverage_daily, presence
-from transforms.daily.table import DailyTable, Inputs
+from transforms.daily.table import Inputs
 from transforms.regimes import regime_table
 from transforms.schemas.normalised import DATASETS, Accounting
 from transforms.venue import Venue
 
 DAY = timedelta(days=1)
+BYTES_A_ROW = 4
+"""How much raw file is as much work as aggregating a normalised row, roughly."""
 REACH = timedelta(days=max(table.reach_days for table in DAILY))
 
 
@@ -55,6 +57,9 @@ class _Normalised:
     def accounting_keys(self, dataset: str, first: date, last: date) -> list[str]:
         return self._between(self.accounting, dataset, first, last)["key"].to_list()
 
+    def height(self, dataset: str, first: date, last: date) -> int:
+        return int(self._between(self.rows, dataset, first, last)["rows"].sum())
+
     def digest(self, dataset: str, first: date, last: date) -> str:
         """Changes with any row, and with what files covered the days."""
         return fingerprint(
@@ -67,103 +72,126 @@ class _Normalised:
         return frame.filter((pl.col("name") == dataset) & pl.col("date").is_between(first, last))
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Days of one table of one venue: keys of the partitions their windows look at, and marks, the
+    fingerprints of what is to be made."""
+
+    venue: str
+    table: str
+    days: Days
+    rows: list[str]
+    accounting: list[str]
+    instruments: pl.DataFrame
+    marks: dict[date, str]
+    weight: int
+
+
 def aggregate_days(run: Run, days: Sequence[date], taken: TakenOut, reporter: Reporter) -> None:
     """Bring the daily tables up to date: the days asked for, and days already there whose windows
     look at them. Likewise days already there that look at a venue-day just taken out, or back."""
-    for venue in run.venues.values():
-        _aggregate_venue(run, venue, sorted(days), taken, reporter)
-
-
-def _aggregate_venue(
-    run: Run,
-    venue: Venue,
-    days: list[date],
-    taken: TakenOut,
-    reporter: Reporter,
-) -> None:
-    instruments = venue_instruments(run, venue)
-    instruments_mark = fingerprint(instruments.write_csv())
+    plans = [_Plan.of(run, venue, sorted(days), taken) for venue in run.venues.values()]
+    pieces = [piece for plan in plans for piece in plan.pieces(run)]
     layer = Layer(run.store, run.ledger, "daily")
-    there = layer.current().filter(pl.col("venue") == venue.name)
-    held = {
-        (name, day): mark
-        for name, day, mark in there.select("name", "date", "fingerprint").iter_rows()
-    }
-    normalised = _Normalised.of(run, venue, taken.out)
-    own = taken.moved.filter(pl.col("venue") == venue.name)["date"].unique().to_list()
-    spans = [(days[0], days[-1]), *((day, day) for day in own)]
-    near = pl.any_horizontal(
-        pl.col("date").is_between(first - REACH, last + REACH) for first, last in spans
-    )
-    candidates = sorted({*days, *there.filter(near)["date"]})
-    tables = tables_of(venue)
-    with reporter.steps(f"aggregate {venue.name}", len(tables) + 1) as advance:
-        for table in tables:
+    with reporter.steps("aggregate", len(pieces) + len(plans)) as advance:
+        for written in run.executor.each(run, aggregate_piece, pieces):
+            layer.record(written)
+            advance()
+        for plan in plans:
+            _cover(run, plan)
+            advance()
+    log.info("aggregated", pieces=len(pieces), venues=len(plans))
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What a venue's tables are made of, and which days may have to be made.
+
+    held: fingerprints of the partitions there are, by table and day.
+    """
+
+    venue: Venue
+    normalised: _Normalised
+    instruments: pl.DataFrame
+    candidates: list[date]
+    held: dict[tuple[str, date], str]
+
+    @classmethod
+    def of(cls, run: Run, venue: Venue, days: list[date], taken: TakenOut) -> _Plan:
+        there = Layer(run.store, run.ledger, "daily").current()
+        there = there.filter(pl.col("venue") == venue.name)
+        own = taken.moved.filter(pl.col("venue") == venue.name)["date"].unique().to_list()
+        spans = [(days[0], days[-1]), *((day, day) for day in own)]
+        near = pl.any_horizontal(
+            pl.col("date").is_between(first - REACH, last + REACH) for first, last in spans
+        )
+        return cls(
+            venue,
+            _Normalised.of(run, venue, taken.out),
+            venue_instruments(run, venue),
+            sorted({*days, *there.filter(near)["date"]}),
+            {
+                (name, day): mark
+                for name, day, mark in there.select("name", "date", "fingerprint").iter_rows()
+            },
+        )
+
+    def pieces(self, run: Run) -> Iterator[Piece]:
+        instruments_mark = fingerprint(self.instruments.write_csv())
+        for table in tables_of(self.venue):
+            back, ahead = table.lookback_days * DAY, table.lookahead_days * DAY
             marks = {
                 day: fingerprint(
                     transforms_digest(),
                     instruments_mark,
-                    normalised.digest(
-                        table.dataset,
-                        day - table.lookback_days * DAY,
-                        day + table.lookahead_days * DAY,
-                    ),
+                    self.normalised.digest(table.dataset, day - back, day + ahead),
                 )
-                for day in candidates
+                for day in self.candidates
             }
-            stale = [day for day in candidates if held.get((table.name, day)) != marks[day]]
-            for stretch in stretches(stale, run.settings.batch_days):
-                rows = _compute(run, venue, table, normalised, instruments, stretch)
-                _write(layer, venue, table.name, rows, stretch, marks)
-            advance()
-        _cover(run, venue, layer, normalised, instruments, candidates, held)
-        advance()
-    log.info("aggregated", venue=venue.name, days=len(candidates))
+            stale = [
+                day for day in self.candidates if self.held.get((table.name, day)) != marks[day]
+            ]
+            for days in stretches(stale, run.settings.batch_days):
+                span = (table.dataset, days.first - back, days.last + ahead)
+                yield Piece(
+                    self.venue.name,
+                    table.name,
+                    days,
+                    self.normalised.keys(*span),
+                    self.normalised.accounting_keys(*span),
+                    self.instruments,
+                    {day: marks[day] for day in days.each()},
+                    self.normalised.height(*span) * BYTES_A_ROW,
+                )
 
 
-def _compute(
-    run: Run,
-    venue: Venue,
-    table: DailyTable,
-    normalised: _Normalised,
-    instruments: pl.DataFrame,
-    days: Days,
-) -> pl.DataFrame:
-    start = days.first - table.lookback_days * DAY
-    end = days.last + table.lookahead_days * DAY
-    layer = Layer(run.store, run.ledger, "normalised")
+def aggregate_piece(run: Run, piece: Piece) -> Iterator[list[PartitionRecord]]:
+    """One result: the ledger lines of the partitions that now lie in the store."""
+    venue = run.venues[piece.venue]
+    table = next(table for table in tables_of(venue) if table.name == piece.table)
     schema = dict(DATASETS[table.dataset].create_empty().schema)
-    with layer.scan(normalised.keys(table.dataset, start, end), schema) as rows:
+    with Layer(run.store, run.ledger, "normalised").scan(piece.rows, schema) as rows:
         inputs = Inputs(
             rows=rows,
-            accounting=_accounting(run, normalised, table.dataset, start, end),
-            instruments=instruments,
+            accounting=_accounting(run, piece.accounting),
+            instruments=piece.instruments,
             regimes=regime_table(venue),
             venue=venue.name,
         )
-        return table.compute(inputs, days.first, days.last)
+        made = table.compute(inputs, piece.days.first, piece.days.last)
+    layer = Layer(run.store, run.ledger, "daily")
+    yield _written(layer, venue, table.name, made, piece.days, piece.marks)
 
 
-def _accounting(
-    run: Run, normalised: _Normalised, dataset: str, first: date, last: date
-) -> pl.DataFrame:
+def _accounting(run: Run, keys: Sequence[str]) -> pl.DataFrame:
     empty = Accounting.create_empty().with_columns(pl.lit(None, pl.Date()).alias("date"))
-    layer = Layer(run.store, run.ledger, "accounting")
-    keys = normalised.accounting_keys(dataset, first, last)
-    with layer.files(keys) as paths:
+    with Layer(run.store, run.ledger, "accounting").files(keys) as paths:
         # A partition written before a column was added lacks it.
         return pl.concat([empty, *map(pl.read_parquet, paths)], how="diagonal")
 
 
-def _cover(
-    run: Run,
-    venue: Venue,
-    layer: Layer,
-    normalised: _Normalised,
-    instruments: pl.DataFrame,
-    candidates: list[date],
-    held: dict[tuple[str, date], str],
-) -> None:
+def _cover(run: Run, plan: _Plan) -> None:
+    venue, normalised, instruments = plan.venue, plan.normalised, plan.instruments
     lookback = COVERAGE_LOOKBACK_DAYS * DAY
     datasets = sorted({table.dataset for table in tables_of(venue)})
     supported = _supported(run, venue)
@@ -175,9 +203,9 @@ def _cover(
             *(normalised.digest(dataset, day - lookback, day) for dataset in datasets),
             normalised.out.filter(pl.col("date") == day).sort("dataset").write_csv(),
         )
-        for day in candidates
+        for day in plan.candidates
     }
-    stale = [day for day in candidates if held.get(("coverage_daily", day)) != marks[day]]
+    stale = [day for day in plan.candidates if plan.held.get(("coverage_daily", day)) != marks[day]]
     rows_layer = Layer(run.store, run.ledger, "normalised")
     for stretch in stretches(stale, 31):
         begin, end = stretch.first - lookback, stretch.last
@@ -186,7 +214,7 @@ def _cover(
             keys = normalised.keys(dataset, begin, end)
             with rows_layer.scan(keys, dict(DATASETS[dataset].create_empty().schema)) as rows:
                 seen.append(presence(rows, dataset))
-        files = [_accounting(run, normalised, d, begin, end) for d in datasets]
+        files = [_accounting(run, normalised.accounting_keys(d, begin, end)) for d in datasets]
         coverage = coverage_daily(
             pl.concat(seen),
             stretch.first,
@@ -198,7 +226,8 @@ def _cover(
             accounting=pl.concat(files),
             out=normalised.out,
         )
-        _write(layer, venue, "coverage_daily", coverage, stretch, marks)
+        layer = Layer(run.store, run.ledger, "daily")
+        layer.record(_written(layer, venue, "coverage_daily", coverage, stretch, marks))
 
 
 def _supported(run: Run, venue: Venue) -> set[str]:
@@ -208,15 +237,15 @@ def _supported(run: Run, venue: Venue) -> set[str]:
     return {dataset for feed in feeds for dataset in feed.datasets}
 
 
-def _write(
+def _written(
     layer: Layer,
     venue: Venue,
     name: str,
     rows: pl.DataFrame,
     days: Days,
-    marks: dict[date, str],
-) -> None:
-    layer.record(
+    marks: Mapping[date, str],
+) -> list[PartitionRecord]:
+    return [
         layer.write(name, venue.name, day, rows.filter(pl.col("date") == day), marks[day])
         for day in days.each()
-    )
+    ]

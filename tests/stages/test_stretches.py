@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from flows.run import Days, stretches
-from flows.stages.normalise import BATCH_BYTES, light_enough
+from flows.stages.normalise.plan import BATCH_BYTES, light_enough
 
 
 def days(*numbers: int) -> list[date]:

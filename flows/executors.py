@@ -1,0 +1,126 @@
+"""Who does the work: this process, a process for each core, or a cluster (`flows.on_dask`).
+
+A stage plans its pieces, and somebody does each of them, wherever that is: a piece holds all it
+needs to know, and what it makes goes to the lake's store. Only the ledger lines come back, in the
+order of the pieces; the stage that planned them writes those down.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from flows.failures import WorkerLost
+
+if TYPE_CHECKING:
+    from flows.run import Run
+
+WORTH_PROCESSES = 48_000_000
+"""Weight from which work is shared out; another process needs a second to be of any use."""
+
+
+class Piece(Protocol):
+    """Work that can be done apart from all other."""
+
+    @property
+    def weight(self) -> int:
+        """Bytes of raw files, or as much work as that."""
+
+
+PIECE = TypeVar("PIECE", bound=Piece)
+MADE = TypeVar("MADE")
+Work = Callable[["Run", PIECE], Iterable[MADE]]
+
+
+class Executor(Protocol):
+    """Does pieces of work. `close` lets go of what it needs for that; it can be used again."""
+
+    @property
+    def workers(self) -> int:
+        """How many pieces are done at a time."""
+
+    def each(self, run: Run, work: Work[PIECE, MADE], pieces: Sequence[PIECE]) -> Iterator[MADE]:
+        """What `work`, a function of a module, makes of each piece, in their order.
+
+        Raises what `work` raises, and WorkerLost where its process is gone.
+        """
+
+    def close(self) -> None: ...
+
+
+class InProcess:
+    """One piece after the other, here; each result as soon as it is made."""
+
+    workers = 1
+
+    def each(self, run: Run, work: Work[PIECE, MADE], pieces: Sequence[PIECE]) -> Iterator[MADE]:
+        for piece in pieces:
+            yield from work(run, piece)
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class Processes:
+    """A process for each worker, once there is enough to do; until then the same as `InProcess`.
+
+    Polars uses all cores where a query is large, but between its queries only one: two processes
+    with a thread each get nearly twice as much done.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self._pool: ProcessPoolExecutor | None = None
+
+    def each(self, run: Run, work: Work[PIECE, MADE], pieces: Sequence[PIECE]) -> Iterator[MADE]:
+        light = sum(piece.weight for piece in pieces) < WORTH_PROCESSES
+        if self.workers == 1 or len(pieces) == 1 or light:
+            yield from InProcess().each(run, work, pieces)
+            return
+        if self._pool is None:
+            threads = max(1, cores() // self.workers)
+            self._pool = ProcessPoolExecutor(
+                self.workers,
+                mp_context=get_context("spawn"),  # Polars' threads do not survive a fork
+                initializer=_begin,
+                initargs=(threads,),
+            )
+        coming = [self._pool.submit(done, run, work, piece) for piece in pieces]
+        try:
+            for made in coming:
+                yield from made.result()
+        except BrokenProcessPool as error:
+            self.close()
+            raise WorkerLost(
+                "a process that did part of the work is gone, most likely for want of memory; "
+                "fewer `workers` need less. What was done is kept: run it again"
+            ) from error
+        finally:
+            for made in coming:
+                made.cancel()
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
+
+
+def done(run: Run, work: Work[PIECE, MADE], piece: PIECE) -> list[MADE]:
+    """A whole piece, by a worker; what it put into the store is settled."""
+    made = list(work(run, piece))
+    run.store.settle()
+    return made
+
+
+def cores() -> int:
+    """That this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _begin(threads: int) -> None:
+    """Polars reads this when it is first asked for something."""
+    os.environ["POLARS_MAX_THREADS"] = str(threads)

@@ -1,0 +1,48 @@
+"""Normalise: raw files of the days asked for into typed partitions, all venues alike.
+
+A partition is a function of the raw files that touch its day, of what their symbols stand for, of
+the corrections that concern it and of the code. Those four make its fingerprint; a partition whose
+fingerprint is the same is left alone, any other is made anew from all of its raw files, so that the
+order in which files arrived never shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from flows.reporting import Reporter, log
+from flows.run import Run
+from flows.stages.normalise.piece import EVIDENCE, Made, mill_piece
+from flows.stages.normalise.plan import planned
+from flows.storage.partitions import Layer
+
+
+def normalise_days(run: Run, days: Sequence[date], reporter: Reporter) -> list[date]:
+    """Bring the partitions of `days` up to date. Returns the days of which any changed.
+
+    Raises InputUnavailable naming the file if one cannot be read at all.
+    """
+    ascending = sorted(days)
+    pieces = [piece for venue in run.venues.values() for piece in planned(run, venue, ascending)]
+    changed: set[date] = set()
+    layers = {name: Layer(run.store, run.ledger, name) for name in (*EVIDENCE, "normalised")}
+    due = sum(len(batch.days) for piece in pieces for batch in piece.batches)
+    with reporter.steps("normalise", due) as advance:
+        for made in run.executor.each(run, mill_piece, pieces):
+            _record(run, layers, made)
+            changed.update(made.days)
+            for _ in made.days:
+                advance()
+    log.info("normalised", pieces=len(pieces), days=len(changed))
+    return sorted(changed)
+
+
+def _record(run: Run, layers: dict[str, Layer], made: Made) -> None:
+    for aside in made.set_aside:
+        log.warning("records set aside", **aside)
+    # The rows' own record comes last: a kill before it makes the next run do them again.
+    run.ledger.append("notes", made.notes)
+    for name in EVIDENCE:
+        layers[name].record(made.evidence[name])
+    layers["normalised"].record(made.rows)

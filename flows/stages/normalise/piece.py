@@ -1,0 +1,220 @@
+"""A piece of the normalise stage: some batches of days of one venue, in a row, from raw files to
+partitions in the store. It can be done by any process that reaches the lake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from flows.corrections import live
+from flows.failures import InputUnavailable
+from flows.in_threads import in_threads
+from flows.run import Run
+from flows.storage import raw_shelf
+from flows.storage.partitions import Layer, PartitionRecord
+from transforms.normalise import Normalised, Partition, normalise_read
+from transforms.payload import BadPayload, Payload
+from transforms.reading import Reading, read
+from transforms.schemas.normalised import (
+    DATASETS,
+    Accounting,
+    Conflicts,
+    CorrectedRows,
+    Quarantine,
+)
+from transforms.venue import Venue
+
+EVIDENCE = ("accounting", "quarantine", "conflicts", "corrections")
+_WRITERS = 4
+
+Place = tuple[str, date]
+"""A dataset and a UTC day, of one venue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Partitions made together.
+
+    due: their fingerprints. keys: the raw files they are made of. weight: of those of their own
+    days, in bytes.
+    """
+
+    due: Mapping[Place, str]
+    keys: frozenset[str]
+    weight: int
+
+    @property
+    def days(self) -> list[date]:
+        return sorted({day for _, day in self.due})
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Batches of one venue, their days ascending.
+
+    files: ledger rows of the raw files of all batches. answers: see `normalise_read`.
+    evidence: layer, dataset and day of the partitions of evidence there are.
+    """
+
+    venue: str
+    batches: tuple[Batch, ...]
+    files: pl.DataFrame
+    answers: pl.DataFrame | None
+    evidence: frozenset[tuple[str, str, date]]
+
+    @property
+    def weight(self) -> int:
+        return sum(batch.weight for batch in self.batches)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What became of a batch: the ledger lines of what now lies in the store.
+
+    set_aside: per partition with quarantined records what is said of them.
+    """
+
+    days: list[date]
+    notes: pl.DataFrame
+    rows: list[PartitionRecord]
+    evidence: dict[str, list[PartitionRecord]]
+    set_aside: list[dict[str, str | int]]
+
+
+def mill_piece(run: Run, piece: Piece) -> Iterator[Made]:
+    """One result a batch; nothing of it counts before its lines stand in the ledgers.
+
+    Raises InputUnavailable naming the file if one cannot be read at all.
+    """
+    venue = run.venues[piece.venue]
+    corrections = live(run.corrections, venue, run.started_at.date())
+    readings = _readings(run, venue, piece.files, [batch.keys for batch in piece.batches])
+    for batch, reading in zip(piece.batches, readings, strict=True):
+        days = batch.days
+        result = normalise_read(venue, reading, days[0], days[-1], piece.answers, corrections)
+        yield _written(run, venue, result, batch, piece.evidence)
+
+
+def _readings(
+    run: Run, venue: Venue, files: pl.DataFrame, batches: Sequence[frozenset[str]]
+) -> Iterator[Reading]:
+    """What the files of each batch, named by their keys, hold.
+
+    Files of two batches in a row are read once: of few days, those of the days between are many.
+    The next batch is fetched while one is worked on.
+    """
+    keys = pl.Enum(sorted(frozenset[str]().union(*batches)))
+    news = [
+        batch - before for batch, before in zip(batches, [frozenset[str](), *batches], strict=False)
+    ]
+    kept: Reading | None = None
+    with ThreadPoolExecutor(1) as ahead:
+        coming = [ahead.submit(_fetch, run, files, news[0])] if news else []
+        for number, following in enumerate([*batches[1:], frozenset[str]()][: len(batches)]):
+            payloads = coming.pop().result()
+            if number + 1 < len(batches):
+                coming.append(ahead.submit(_fetch, run, files, news[number + 1]))
+            reading = _read(venue, payloads, keys)
+            del payloads
+            if kept is not None:
+                reading = reading.beside(kept)
+            yield reading
+            kept = reading.of(following) if following else None
+            del reading
+
+
+def _fetch(run: Run, files: pl.DataFrame, keys: Collection[str]) -> list[Payload]:
+    rows = files.filter(pl.col("key").is_in(list(keys))).iter_rows(named=True)
+    return in_threads(
+        [run.store],
+        run.settings.fetch_concurrency,
+        lambda row: raw_shelf.load(run.store, row),
+        rows,
+    )
+
+
+def _read(venue: Venue, payloads: Sequence[Payload], every_key: pl.Enum) -> Reading:
+    """Raises InputUnavailable naming the file if one cannot be read at all."""
+    try:
+        return read(venue, payloads, every_key)
+    except BadPayload as error:
+        raise InputUnavailable(
+            f"{error}\nThe file lies in the lake as it came; nothing was published."
+        ) from error
+
+
+def _written(
+    run: Run,
+    venue: Venue,
+    result: Normalised,
+    batch: Batch,
+    held: Collection[tuple[str, str, date]],
+) -> Made:
+    """held: partitions of evidence there are."""
+    made = {(p.dataset, p.date): p for p in result.partitions}
+    layers = {name: Layer(run.store, run.ledger, name) for name in (*EVIDENCE, "normalised")}
+
+    def write(
+        item: tuple[Place, str],
+    ) -> tuple[PartitionRecord, dict[str, PartitionRecord], dict[str, str | int] | None]:
+        (dataset, day), mark = item
+        partition = made.get((dataset, day)) or _untouched(dataset, venue.name, day)
+        dated = pl.lit(day).alias("date")
+        frames = {
+            "accounting": partition.accounting.with_columns(dated),
+            "quarantine": partition.quarantined,
+            "conflicts": partition.conflicts.with_columns(dated),
+            "corrections": partition.corrected.with_columns(dated),
+        }
+        evidence = {
+            name: layers[name].write(dataset, venue.name, day, frame, mark)
+            for name, frame in frames.items()
+            # An empty one is written only where it has to replace one that is not.
+            if frame.height or (name, dataset, day) in held
+        }
+        rows = layers["normalised"].write(dataset, venue.name, day, partition.rows, mark)
+        return rows, evidence, _set_aside(partition)
+
+    with ThreadPoolExecutor(_WRITERS) as pool:
+        written = list(pool.map(write, sorted(batch.due.items())))
+    return Made(
+        batch.days,
+        result.notes,
+        [rows for rows, _, _ in written],
+        {
+            name: [evidence[name] for _, evidence, _ in written if name in evidence]
+            for name in EVIDENCE
+        },
+        [aside for _, _, aside in written if aside is not None],
+    )
+
+
+def _set_aside(partition: Partition) -> dict[str, str | int] | None:
+    if partition.quarantined.is_empty():
+        return None
+    return {
+        "dataset": partition.dataset,
+        "venue": partition.venue,
+        "date": str(partition.date),
+        "records": partition.quarantined.height,
+        "first_reason": partition.quarantined["reason"][0],
+    }
+
+
+def _untouched(dataset: str, venue_name: str, day: date) -> Partition:
+    """A day on which a file's neighbourhood falls, but none of its rows."""
+    return Partition(
+        dataset=dataset,
+        venue=venue_name,
+        date=day,
+        rows=DATASETS[dataset].create_empty(),
+        quarantined=Quarantine.create_empty(),
+        conflicts=Conflicts.create_empty(),
+        accounting=Accounting.create_empty(),
+        corrected=CorrectedRows.create_empty(),
+    )
