@@ -9,7 +9,7 @@ import os
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -95,6 +95,16 @@ def _with_scheme(address: str | None, schemes: tuple[str, ...]) -> str | None:
     return address
 
 
+class DaskSettings(BaseModel):
+    """The cluster of `executor = "dask"`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    scheduler: str | None = Field(
+        default=None, description="tcp://host:8786; none: a cluster made here for each transform"
+    )
+
+
 class Settings(BaseSettings):
     """What a run needs to know. Relative `file:` addresses start at the configuration's folder."""
 
@@ -116,9 +126,16 @@ class Settings(BaseSettings):
     batch_days: int = Field(
         default=4, ge=1, le=366, description="days normalised at a time; bounds memory"
     )
-    workers: int = Field(
-        default=0, ge=0, le=256, description="processes that transform; 0: one for each core"
+    executor: Literal["local", "dask"] = Field(
+        default="local", description="where the transform's pieces are done: docs/scaling.md"
     )
+    workers: int = Field(
+        default=0,
+        ge=0,
+        le=1024,
+        description="processes that transform; 0: one for each core, or worker of the cluster",
+    )
+    dask: DaskSettings = Field(default_factory=DaskSettings)
     ingest_retries: int = Field(
         default=2, ge=0, le=20, description="times an ingest is tried again if a source was down"
     )

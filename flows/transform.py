@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from flows.exclusions import settle, taken_out
+from flows.failures import ExtraMissing
 from flows.reporting import Reporter
 from flows.run import Days, Run
 from flows.stages.aggregate import aggregate_days
@@ -20,6 +21,18 @@ LOOKAHEAD = timedelta(days=max(table.lookahead_days for table in DAILY))
 
 def transform(run: Run, days: Sequence[date], reporter: Reporter) -> None:
     """Bring the tables of `days` (UTC) up to date with the raw files in the lake."""
+    if run.settings.executor == "dask":
+        try:
+            from flows.on_dask import transform_on_dask  # noqa: PLC0415 - an extra, and a second
+        except ModuleNotFoundError as error:
+            raise ExtraMissing('executor = "dask"', "dask") from error
+        transform_on_dask(run, days)
+        return
+    brought_up_to_date(run, days, reporter)
+
+
+def brought_up_to_date(run: Run, days: Sequence[date], reporter: Reporter) -> None:
+    """The same by the executor of `run`."""
     try:
         normalise_days(run, Days(min(days) - LOOKBACK, max(days) + LOOKAHEAD).each(), reporter)
         make_tables(run, days, reporter)

@@ -10,7 +10,7 @@ window.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -23,6 +23,7 @@ from transforms.contract_sizes import contradicted
 from transforms.contracts import sealed, uphold
 from transforms.corrections import Correction, Outcome, correct
 from transforms.fold import ORIGIN, SAME_ORDER_WITHIN, Folded, fold
+from transforms.in_order import in_order
 from transforms.instruments import Identified, InstrumentBook, canonical, rules
 from transforms.payload import Payload
 from transforms.pricing import KnownPrices
@@ -37,6 +38,7 @@ from transforms.schemas.normalised import (
     Quarantine,
 )
 from transforms.schemas.published import primary_key
+from transforms.selecting import where
 from transforms.venue import Venue
 
 _PARTITIONED = tuple(name for name in DATASETS if name != INSTRUMENTS)
@@ -131,6 +133,29 @@ def _folded(dataset: str, rows: pl.DataFrame, *, priced: bool) -> Folded:
     return Folded(folded.rows.with_columns(reason), folded.duplicates, folded.conflicts)
 
 
+def _early_in_order(dataset: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows in the order they will be stored in, where their keys are all there already: later on
+    there are twice as many columns to put in order."""
+    if dataset in UNLISTED or dataset == "liquidations" or rows["symbol"].null_count():
+        return rows
+    return in_order(rows, ("date", *primary_key(DATASETS[dataset])[1:]))
+
+
+class _Books:
+    """A venue's instruments, looked up once for the same symbols."""
+
+    def __init__(self, venue: Venue, answers: pl.DataFrame | None) -> None:
+        self._venue = venue
+        self._answers = answers
+        self._held: dict[tuple[str, ...], InstrumentBook] = {}
+
+    def of(self, symbols: pl.Series) -> InstrumentBook:
+        names = tuple(symbols.drop_nulls().unique().sort())
+        if names not in self._held:
+            self._held[names] = InstrumentBook.of(self._venue, self._answers, names)
+        return self._held[names]
+
+
 def _set_aside(
     rows: pl.DataFrame, reason: pl.Expr, raw_text: pl.Expr | None = None
 ) -> pl.DataFrame:
@@ -194,12 +219,65 @@ def _account(
     return counts
 
 
+def _near(
+    rows: pl.DataFrame,
+    time: str,
+    files: pl.DataFrame,
+    window: tuple[date, date],
+    at_the_time: pl.Expr,
+) -> pl.DataFrame:
+    """Rows that are accounted on a day of the window, or stand so near it that they matter."""
+    # Of files of the days beside the window most rows are of no concern, which is seen at a glance.
+    anchored = files.filter(pl.col("anchor").is_between(*window))["raw_key"]
+    at_hand = where(rows, at_the_time | pl.col("raw_key").is_in(anchored.implode()))
+    return where(
+        placed(at_hand, time, files),
+        pl.col("date").is_between(*window) | (~pl.col("stray") & at_the_time),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What rows say, once each, and which of them could not be used.
+
+    faulty: with a `reason`. contradicted: frames of conflicts with what the venue itself says.
+    """
+
+    folded: Folded
+    unknown: pl.DataFrame
+    faulty: pl.DataFrame
+    contradicted: list[pl.DataFrame]
+
+
+def _told(
+    venue: Venue,
+    dataset: str,
+    own: pl.DataFrame,
+    book: InstrumentBook,
+    known: KnownPrices | None,
+) -> _Told:
+    priced = known is not None
+    time = TIME_COLUMN[dataset]
+    ordered = _early_in_order(dataset, own)
+    unlisted = Identified(ordered, ordered.clear())
+    identified = unlisted if dataset in UNLISTED else book.identify(ordered, time)
+    rows = identified.rows if known is None else known.beside(identified.rows, time)
+    converted = _converted(dataset, rows, priced=priced)
+    sound, faulty = uphold(dataset, converted.with_columns(pl.lit(venue.name).alias("venue")))
+    return _Told(
+        _folded(dataset, sound, priced=priced),
+        identified.unknown,
+        faulty,
+        [contradicted(rows)] if dataset == "open_interest" else [],
+    )
+
+
 def _partitions(
     venue: Venue,
     dataset: str,
     corrected: Outcome,
     window: tuple[date, date],
-    answers: pl.DataFrame | None,
+    books: _Books,
     known: KnownPrices | None,
 ) -> list[Partition]:
     reading = corrected.reading
@@ -209,28 +287,24 @@ def _partitions(
     opens = datetime.combine(window[0], datetime.min.time(), UTC) - reach
     closes = datetime.combine(window[1] + timedelta(days=1), datetime.min.time(), UTC) + reach
 
-    rejected = placed(reading.rejected.filter(pl.col("dataset") == dataset), "at", reading.files)
-    rejected = rejected.filter(within)
+    rejected = where(reading.rejected, pl.col("dataset") == dataset)
+    rejected = where(placed(rejected, "at", reading.files), within)
     dropped = corrected.dropped[dataset].filter(within)
     claimed = _claimed(reading.files, dataset, *window)
-    # Of files of the days beside the window most rows are of no concern, which is seen at a glance.
-    anchored = reading.files.filter(pl.col("anchor").is_between(*window))["raw_key"]
-    at_hand = reading.rows[dataset].filter(
-        pl.col(time).is_between(opens, closes) | pl.col("raw_key").is_in(anchored.implode())
-    )
-    near = placed(at_hand, time, reading.files).filter(
-        within | (~pl.col("stray") & pl.col(time).is_between(opens, closes))
-    )
+    # Nobody asks for them again, and there is no room for all that is of no use any more.
+    rows = reading.rows.pop(dataset)
+    near = _near(rows, time, reading.files, window, pl.col(time).is_between(opens, closes))
+    del rows
     if all(found.is_empty() for found in (near, rejected, dropped, claimed)):
         return []
-    stray = near.filter("stray")
-    book = InstrumentBook.of(venue, answers, near["symbol"].drop_nulls().unique())
-    own = near.filter(~pl.col("stray"))
-    identified = Identified(own, own.clear()) if dataset in UNLISTED else book.identify(own, time)
-    rows = identified.rows if known is None else known.beside(identified.rows, time)
-    converted = _converted(dataset, rows, priced=known is not None)
-    sound, faulty = uphold(dataset, converted.with_columns(pl.lit(venue.name).alias("venue")))
-    folded = _folded(dataset, sound, priced=known is not None)
+    stray = where(near, pl.col("stray"))
+    records = pl.concat([frame.select("date", "raw_key") for frame in (near, rejected, dropped)])
+    book = books.of(near["symbol"])
+    own = where(near, ~pl.col("stray"))
+    del near  # each of these frames is as large as all the others together
+    told = _told(venue, dataset, own, book, known)
+    del own
+    folded = told.folded
 
     quarantined = pl.concat(
         [
@@ -245,14 +319,13 @@ def _partitions(
                 ),
             ),
             _set_aside(
-                identified.unknown,
+                told.unknown,
                 pl.format("unknown symbol {}", pl.col("symbol").fill_null("NULL")),
             ),
-            _set_aside(faulty, pl.col("reason")),
+            _set_aside(told.faulty, pl.col("reason")),
         ]
     ).filter(within)
-    kept, duplicates = folded.rows.filter(within), folded.duplicates.filter(within)
-    records = pl.concat([frame.select("date", "raw_key") for frame in (near, rejected, dropped)])
+    kept, duplicates = where(folded.rows, within), where(folded.duplicates, within)
     accounting = _account(
         claimed,
         {
@@ -271,9 +344,7 @@ def _partitions(
     result = sealed(
         dataset, kept.with_columns(pl.col("raw_key").cast(pl.String), venue=pl.lit(venue.name))
     )
-    found = [folded.conflicts.drop("date", strict=False)]
-    if dataset == "open_interest":
-        found.append(contradicted(rows))
+    found = [folded.conflicts.drop("date", strict=False), *told.contradicted]
     conflicts = (
         pl.concat(found).rename({time: "at"}).with_columns(pl.col("at").dt.date().alias("date"))
     )
@@ -339,7 +410,21 @@ def normalise_read(
     book_answers: pl.DataFrame | None,
     corrections: Sequence[Correction] = (),
 ) -> Normalised:
-    """The partitions of the UTC days `first` to `last` (inclusive) that the files read cover.
+    """As `normalised_datasets`, all at once."""
+    made = normalised_datasets(venue, reading, first, last, book_answers, corrections)
+    return Normalised([partition for each in made for partition in each], reading.notes)
+
+
+def normalised_datasets(
+    venue: Venue,
+    reading: Reading,
+    first: date,
+    last: date,
+    book_answers: pl.DataFrame | None,
+    corrections: Sequence[Correction] = (),
+) -> Iterator[list[Partition]]:
+    """The partitions of the UTC days `first` to `last` (inclusive) that the files read cover, one
+    dataset after the other.
 
     A day is covered by a record that is accounted on it, or by a path that claims it: a file
     without records makes an empty partition, which is a quiet day, not a missing one. Files may
@@ -357,21 +442,13 @@ def normalise_read(
     known = (
         KnownPrices.of(venue, corrected.reading, book_answers) if venue.priced_by_prices else None
     )
-    return Normalised(
-        [
-            partition
-            for dataset in _PARTITIONED
-            for partition in _partitions(
-                venue,
-                dataset,
-                corrected,
-                (first, last),
-                book_answers,
-                known if dataset in venue.priced_by_prices else None,
-            )
-        ],
-        reading.notes,
-    )
+    del reading
+    books = _Books(venue, book_answers)
+    named = set(corrected.reading.files["datasets"].explode(empty_as_null=False))
+    for dataset in _PARTITIONED:
+        if dataset in named:
+            prices = known if dataset in venue.priced_by_prices else None
+            yield _partitions(venue, dataset, corrected, (first, last), books, prices)
 
 
 def instrument_reading(venue: Venue, payloads: Sequence[Payload]) -> InstrumentReading:

@@ -18,6 +18,7 @@ import polars as pl
 from transforms.in_order import in_order
 from transforms.native import EXACT_RATE, NATIVE_SCHEMAS, UTC_MICROS
 from transforms.payload import NOTES_SCHEMA, READ_SCHEMA, REJECTED_SCHEMA, Parsed, Payload
+from transforms.selecting import where
 
 RAW_TEXT_LIMIT = 500  # characters of a rejected record that are kept
 _CELL_LIMIT = 60
@@ -241,11 +242,11 @@ def sift(
     )
     # Words are put together for the few that need them; in one piece, since Polars 2.1 panics
     # when it formats a column of which one piece was filtered empty.
-    faulty = records.frame.filter(typed["faulty"]).rechunk()
+    faulty = where(records.frame.with_columns(typed["faulty"]), pl.col("faulty")).rechunk()
     set_aside = faulty.select(*values, _first(faults).alias("reason")).select(
         "raw_key", "raw_row", pl.col(at).alias("at"), pl.coalesce("reason", _first(checks))
     )
-    kept = typed.filter(~pl.col("faulty")).drop("faulty")
+    kept = where(typed, ~pl.col("faulty")).drop("faulty")
     return Sifted(dataset, kept, _rejected(dataset, set_aside, records))
 
 

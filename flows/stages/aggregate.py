@@ -20,7 +20,7 @@ from flows.run import Days, Run, stretches, transforms_digest
 from flows.storage.partitions import Layer, PartitionRecord, fingerprint
 from transforms.daily.catalogue import DAILY, tables_of
 from transforms.daily.coverage import COVERAGE_LOOKBACK_DAYS, coverage_daily, presence
-from transforms.daily.table import Inputs
+from transforms.daily.table import DailyTable, Inputs
 from transforms.regimes import regime_table
 from transforms.schemas.normalised import DATASETS, Accounting
 from transforms.venue import Venue
@@ -28,6 +28,7 @@ from transforms.venue import Venue
 DAY = timedelta(days=1)
 BYTES_A_ROW = 4
 """How much raw file is as much work as aggregating a normalised row, roughly."""
+PIECE_WEIGHT = 16_000_000
 REACH = timedelta(days=max(table.reach_days for table in DAILY))
 
 
@@ -73,18 +74,29 @@ class _Normalised:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """Days of one table of one venue: keys of the partitions their windows look at, and marks, the
+class Stretch:
+    """Days computed together: keys of the partitions their windows look at, and marks, the
     fingerprints of what is to be made."""
 
-    venue: str
-    table: str
     days: Days
     rows: list[str]
     accounting: list[str]
-    instruments: pl.DataFrame
     marks: dict[date, str]
     weight: int
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Stretches of days of one table of one venue."""
+
+    venue: str
+    table: str
+    stretches: tuple[Stretch, ...]
+    instruments: pl.DataFrame
+
+    @property
+    def weight(self) -> int:
+        return sum(stretch.weight for stretch in self.stretches)
 
 
 def aggregate_days(run: Run, days: Sequence[date], taken: TakenOut, reporter: Reporter) -> None:
@@ -93,7 +105,8 @@ def aggregate_days(run: Run, days: Sequence[date], taken: TakenOut, reporter: Re
     plans = [_Plan.of(run, venue, sorted(days), taken) for venue in run.venues.values()]
     pieces = [piece for plan in plans for piece in plan.pieces(run)]
     layer = Layer(run.store, run.ledger, "daily")
-    with reporter.steps("aggregate", len(pieces) + len(plans)) as advance:
+    steps = sum(len(piece.stretches) for piece in pieces) + len(plans)
+    with reporter.steps("aggregate", steps) as advance:
         for written in run.executor.each(run, aggregate_piece, pieces):
             layer.record(written)
             advance()
@@ -151,36 +164,55 @@ class _Plan:
             stale = [
                 day for day in self.candidates if self.held.get((table.name, day)) != marks[day]
             ]
-            for days in stretches(stale, run.settings.batch_days):
-                span = (table.dataset, days.first - back, days.last + ahead)
-                yield Piece(
-                    self.venue.name,
-                    table.name,
-                    days,
-                    self.normalised.keys(*span),
-                    self.normalised.accounting_keys(*span),
-                    self.instruments,
-                    {day: marks[day] for day in days.each()},
-                    self.normalised.height(*span) * BYTES_A_ROW,
-                )
+            made_of = [
+                self._stretch(table, days, marks)
+                for days in stretches(stale, run.settings.batch_days)
+            ]
+            for together in _together(made_of):
+                yield Piece(self.venue.name, table.name, together, self.instruments)
+
+    def _stretch(self, table: DailyTable, days: Days, marks: Mapping[date, str]) -> Stretch:
+        first = days.first - table.lookback_days * DAY
+        last = days.last + table.lookahead_days * DAY
+        return Stretch(
+            days,
+            self.normalised.keys(table.dataset, first, last),
+            self.normalised.accounting_keys(table.dataset, first, last),
+            {day: marks[day] for day in days.each()},
+            self.normalised.height(table.dataset, first, last) * BYTES_A_ROW,
+        )
+
+
+def _together(made_of: Sequence[Stretch]) -> Iterator[tuple[Stretch, ...]]:
+    """Stretches in a row, as much as is worth handing over to somebody else."""
+    held: list[Stretch] = []
+    for stretch in made_of:
+        held.append(stretch)
+        if sum(each.weight for each in held) >= PIECE_WEIGHT:
+            yield tuple(held)
+            held = []
+    if held:
+        yield tuple(held)
 
 
 def aggregate_piece(run: Run, piece: Piece) -> Iterator[list[PartitionRecord]]:
-    """One result: the ledger lines of the partitions that now lie in the store."""
+    """A result a stretch: the ledger lines of the partitions that now lie in the store."""
     venue = run.venues[piece.venue]
     table = next(table for table in tables_of(venue) if table.name == piece.table)
     schema = dict(DATASETS[table.dataset].create_empty().schema)
-    with Layer(run.store, run.ledger, "normalised").scan(piece.rows, schema) as rows:
-        inputs = Inputs(
-            rows=rows,
-            accounting=_accounting(run, piece.accounting),
-            instruments=piece.instruments,
-            regimes=regime_table(venue),
-            venue=venue.name,
-        )
-        made = table.compute(inputs, piece.days.first, piece.days.last)
     layer = Layer(run.store, run.ledger, "daily")
-    yield _written(layer, venue, table.name, made, piece.days, piece.marks)
+    for stretch in piece.stretches:
+        days = stretch.days
+        with Layer(run.store, run.ledger, "normalised").scan(stretch.rows, schema) as rows:
+            inputs = Inputs(
+                rows=rows,
+                accounting=_accounting(run, stretch.accounting),
+                instruments=piece.instruments,
+                regimes=regime_table(venue),
+                venue=venue.name,
+            )
+            made = table.compute(inputs, days.first, days.last)
+        yield _written(layer, venue, table.name, made, days, stretch.marks)
 
 
 def _accounting(run: Run, keys: Sequence[str]) -> pl.DataFrame:

@@ -17,7 +17,7 @@ from flows.in_threads import in_threads
 from flows.run import Run
 from flows.storage import raw_shelf
 from flows.storage.partitions import Layer, PartitionRecord
-from transforms.normalise import Normalised, Partition, normalise_read
+from transforms.normalise import Partition, normalised_datasets
 from transforms.payload import BadPayload, Payload
 from transforms.reading import Reading, read
 from transforms.schemas.normalised import (
@@ -57,7 +57,7 @@ class Batch:
 class Piece:
     """Batches of one venue, their days ascending.
 
-    files: ledger rows of the raw files of all batches. answers: see `normalise_read`.
+    files: ledger rows of the raw files of all batches. answers: see `normalised_datasets`.
     evidence: layer, dataset and day of the partitions of evidence there are.
     """
 
@@ -91,13 +91,45 @@ def mill_piece(run: Run, piece: Piece) -> Iterator[Made]:
 
     Raises InputUnavailable naming the file if one cannot be read at all.
     """
+    readings = _readings(
+        run, run.venues[piece.venue], piece.files, [batch.keys for batch in piece.batches]
+    )
+    for batch in piece.batches:
+        # Handed on at once: while one batch is read, nothing of the one before may be held.
+        yield _batch(run, piece, batch, next(readings))
+
+
+def _batch(run: Run, piece: Piece, batch: Batch, reading: Reading) -> Made:
+    """Each dataset is written while the next one is made."""
     venue = run.venues[piece.venue]
     corrections = live(run.corrections, venue, run.started_at.date())
-    readings = _readings(run, venue, piece.files, [batch.keys for batch in piece.batches])
-    for batch, reading in zip(piece.batches, readings, strict=True):
-        days = batch.days
-        result = normalise_read(venue, reading, days[0], days[-1], piece.answers, corrections)
-        yield _written(run, venue, result, batch, piece.evidence)
+    days, notes = batch.days, reading.notes
+    made = normalised_datasets(venue, reading, days[0], days[-1], piece.answers, corrections)
+    del reading
+    writer = _Writer(run, venue.name, piece.evidence)
+    with ThreadPoolExecutor(_WRITERS) as pool:
+        pending = {
+            (partition.dataset, partition.date): pool.submit(writer.write, partition, mark)
+            for dataset in made
+            for partition in dataset
+            if (mark := batch.due.get((partition.dataset, partition.date))) is not None
+        }
+        pending |= {
+            place: pool.submit(writer.write, _untouched(place[0], venue.name, place[1]), mark)
+            for place, mark in batch.due.items()
+            if place not in pending
+        }
+        written = [pending[place].result() for place in sorted(pending)]
+    return Made(
+        days,
+        notes,
+        [each.rows for each in written],
+        {
+            name: [each.evidence[name] for each in written if name in each.evidence]
+            for name in EVIDENCE
+        },
+        [each.set_aside for each in written if each.set_aside is not None],
+    )
 
 
 def _readings(
@@ -123,9 +155,10 @@ def _readings(
             del payloads
             if kept is not None:
                 reading = reading.beside(kept)
-            yield reading
             kept = reading.of(following) if following else None
+            handed_on = [reading]
             del reading
+            yield handed_on.pop()
 
 
 def _fetch(run: Run, files: pl.DataFrame, keys: Collection[str]) -> list[Payload]:
@@ -148,22 +181,30 @@ def _read(venue: Venue, payloads: Sequence[Payload], every_key: pl.Enum) -> Read
         ) from error
 
 
-def _written(
-    run: Run,
-    venue: Venue,
-    result: Normalised,
-    batch: Batch,
-    held: Collection[tuple[str, str, date]],
-) -> Made:
-    """held: partitions of evidence there are."""
-    made = {(p.dataset, p.date): p for p in result.partitions}
-    layers = {name: Layer(run.store, run.ledger, name) for name in (*EVIDENCE, "normalised")}
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """Ledger lines of a partition and its evidence; what is said of its quarantined records."""
 
-    def write(
-        item: tuple[Place, str],
-    ) -> tuple[PartitionRecord, dict[str, PartitionRecord], dict[str, str | int] | None]:
-        (dataset, day), mark = item
-        partition = made.get((dataset, day)) or _untouched(dataset, venue.name, day)
+    rows: PartitionRecord
+    evidence: dict[str, PartitionRecord]
+    set_aside: dict[str, str | int] | None
+
+
+class _Writer:
+    """Puts partitions with their evidence into the store.
+
+    held: layer, dataset and day of the evidence there is.
+    """
+
+    def __init__(self, run: Run, venue: str, held: Collection[tuple[str, str, date]]) -> None:
+        self._venue = venue
+        self._held = held
+        self._layers = {
+            name: Layer(run.store, run.ledger, name) for name in (*EVIDENCE, "normalised")
+        }
+
+    def write(self, partition: Partition, mark: str) -> _Written:
+        dataset, day = partition.dataset, partition.date
         dated = pl.lit(day).alias("date")
         frames = {
             "accounting": partition.accounting.with_columns(dated),
@@ -172,26 +213,13 @@ def _written(
             "corrections": partition.corrected.with_columns(dated),
         }
         evidence = {
-            name: layers[name].write(dataset, venue.name, day, frame, mark)
+            name: self._layers[name].write(dataset, self._venue, day, frame, mark)
             for name, frame in frames.items()
             # An empty one is written only where it has to replace one that is not.
-            if frame.height or (name, dataset, day) in held
+            if frame.height or (name, dataset, day) in self._held
         }
-        rows = layers["normalised"].write(dataset, venue.name, day, partition.rows, mark)
-        return rows, evidence, _set_aside(partition)
-
-    with ThreadPoolExecutor(_WRITERS) as pool:
-        written = list(pool.map(write, sorted(batch.due.items())))
-    return Made(
-        batch.days,
-        result.notes,
-        [rows for rows, _, _ in written],
-        {
-            name: [evidence[name] for _, evidence, _ in written if name in evidence]
-            for name in EVIDENCE
-        },
-        [aside for _, _, aside in written if aside is not None],
-    )
+        rows = self._layers["normalised"].write(dataset, self._venue, day, partition.rows, mark)
+        return _Written(rows, evidence, _set_aside(partition))
 
 
 def _set_aside(partition: Partition) -> dict[str, str | int] | None:

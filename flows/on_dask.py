@@ -1,0 +1,72 @@
+"""`executor = "dask"`: the transform's pieces as tasks on a Dask cluster, by Prefect's task runner.
+
+The cluster's workers run the same version of Perpmill and reach the same lake; of what they make
+only ledger lines come back. A piece whose worker dies is done again by another one: a partition is
+put whole or not at all, and counts only once the run has written its line.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect_dask.task_runners import DaskTaskRunner
+from prefect_dask.utils import get_dask_client
+
+from flows import reporting
+from flows.executors import MADE, PIECE, Work, cores, done
+from flows.run import Run
+from flows.settings import Settings
+from flows.transform import brought_up_to_date
+
+
+class OnDask:
+    """Pieces as tasks of the flow run one is in; its task runner takes them to the cluster."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+
+    def each(self, run: Run, work: Work[PIECE, MADE], pieces: Sequence[PIECE]) -> Iterator[MADE]:
+        coming = [_piece.submit(run, work, piece) for piece in pieces]
+        for made in coming:
+            yield from made.result()
+
+    def close(self) -> None:
+        """The cluster ends with its flow run."""
+
+
+@task(name="piece", cache_policy=NO_CACHE, persist_result=False)
+def _piece(run: Run, work: Work[PIECE, MADE], piece: PIECE) -> list[MADE]:
+    reporting.ensure()
+    return done(run, work, piece)
+
+
+def transform_on_dask(run: Run, days: Sequence[date]) -> None:
+    """As `flows.transform.transform`, on the cluster the settings name, or one made for it here."""
+
+    # Without parameters: Prefect would make a form of them, and a run is none.
+    @flow(name="transform", persist_result=False, task_runner=_runner(run.settings))
+    def on_dask() -> None:
+        shared = replace(run, executor=OnDask(run.settings.workers or _cluster_size()))
+        brought_up_to_date(shared, days, reporting.current())
+
+    # The cluster tells of each connection; what matters to a run comes back as an error.
+    logging.getLogger("distributed").setLevel(logging.ERROR)
+    on_dask()
+
+
+def _runner(settings: Settings) -> Any:
+    if settings.dask.scheduler is not None:
+        return DaskTaskRunner(address=settings.dask.scheduler)
+    here = {"n_workers": settings.workers or cores(), "threads_per_worker": 1}
+    return DaskTaskRunner(cluster_kwargs=here | {"dashboard_address": None})
+
+
+def _cluster_size() -> int:
+    with get_dask_client() as client:
+        return max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
