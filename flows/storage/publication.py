@@ -32,6 +32,7 @@ POINTER_KEY = "published/current.json"
 LINK_KEY = "published/perpmill.duckdb"
 HISTORY = "published/history/"
 
+_STAMP = "%Y%m%dT%H%M%S.%fZ"
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _ATTEMPTS = 5
@@ -107,6 +108,25 @@ class Publication:
         runs = (name.partition("-")[2].removesuffix(".json") for name in reversed(names))
         return list(dict.fromkeys(runs))
 
+    def at(self, moment: datetime) -> Pointer | None:
+        """What was published at `moment`, going back included; None before the first time.
+
+        Raises ValueError for a naive time.
+        """
+        # By name, as in `_last_published`; stamps are as long as each other and sort by time.
+        until = f"{_utc(moment):{_STAMP}}"
+        keys = [
+            info.key
+            for info in self._store.entries(HISTORY)
+            if info.key.removeprefix(HISTORY).partition("-")[0] <= until
+        ]
+        return self._parsed(max(keys)) if keys else None
+
+    def of(self, run_id: str) -> Pointer | None:
+        """What was published for a run, the last time it was; None if it never was."""
+        current = self.current()
+        return None if current is None else self._last_published(run_id, current)
+
     def publish(self, run_id: str, build: str, *, sha256: str, size: int, now: datetime) -> Pointer:
         """Point readers at `build`, a key. Publishing what is already published changes nothing.
 
@@ -178,7 +198,7 @@ class Publication:
             if pointer is None:
                 return None
             try:
-                return self._path_of(pointer, cache)
+                return self.path_of(pointer, cache)
             except ObjectNotFound:
                 # Replaced and removed between the two looks; if not, it is really gone.
                 if attempt + 1 == _ATTEMPTS or self.current() == pointer:
@@ -206,7 +226,11 @@ class Publication:
                 )
         return path
 
-    def _path_of(self, pointer: Pointer, cache: Path) -> Path:
+    def path_of(self, pointer: Pointer, cache: Path) -> Path:
+        """A path of one published build's bytes; `local_build` for the one that is current.
+
+        Raises ObjectNotFound if it is no longer kept, BuildCorrupt as `local_build` does.
+        """
         if isinstance(self._store, LocalStore):
             path = self._store.path(pointer.build)
             if not path.is_file():
@@ -255,7 +279,7 @@ class Publication:
                 replace_link(link, target)
 
     def _record(self, pointer: Pointer) -> None:
-        key = f"{HISTORY}{pointer.published_at:%Y%m%dT%H%M%S.%fZ}-{pointer.run_id}.json"
+        key = f"{HISTORY}{pointer.published_at:{_STAMP}}-{pointer.run_id}.json"
         with contextlib.suppress(PreconditionFailed):  # it is there
             self._store.put(key, pointer.to_json().encode(), if_absent=True)
 
