@@ -1,9 +1,10 @@
 """The published pointer: which audited build readers see.
 
 `published/current.json` names exactly one build and is swapped by a conditional put. On a local
-lake `published/perpmill.duckdb` is a relative link to that build, for tools that open a path; it
-follows the pointer, so after a kill between the two it still names the build before, until
-`repair` or the next publish. `published/history/` keeps every pointer there ever was.
+lake `published/perpmill.duckdb` is a relative link to that build, for tools that open a path, and
+`published/tables` one to the folder of its Parquet tables; they follow the pointer, so after a
+kill between the two they still name the build before, until `repair` or the next publish.
+`published/history/` keeps every pointer there ever was.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import uuid
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -30,6 +32,9 @@ from flows.storage.object_store import (
 
 POINTER_KEY = "published/current.json"
 LINK_KEY = "published/perpmill.duckdb"
+TABLES = "tables"
+MANIFEST = "manifest.json"
+TABLES_LINK_KEY = f"published/{TABLES}"
 HISTORY = "published/history/"
 
 _STAMP = "%Y%m%dT%H%M%S.%fZ"
@@ -82,6 +87,11 @@ class Pointer:
 def build_key(run_id: str) -> str:
     """Where the build of a run is kept."""
     return f"builds/{run_id}/perpmill.duckdb"
+
+
+def tables_key(run_id: str) -> str:
+    """The folder of a build's Parquet tables, if it has them."""
+    return f"builds/{run_id}/{TABLES}"
 
 
 class Publication:
@@ -273,10 +283,10 @@ class Publication:
         """What follows a swap, done any number of times."""
         self._record(pointer)
         if isinstance(self._store, LocalStore):
-            link = self._store.path(LINK_KEY)
-            target = os.path.relpath(self._store.path(pointer.build), link.parent)
-            if not link.is_symlink() or os.readlink(link) != target:  # noqa: PTH115 - as written
-                replace_link(link, target)
+            _link(self._store, LINK_KEY, self._store.path(pointer.build))
+            tables = self._store.path(tables_key(pointer.run_id))
+            # Rather no link than one to the tables of another build.
+            _link(self._store, TABLES_LINK_KEY, tables if (tables / MANIFEST).is_file() else None)
 
     def _record(self, pointer: Pointer) -> None:
         key = f"{HISTORY}{pointer.published_at:{_STAMP}}-{pointer.run_id}.json"
@@ -311,6 +321,23 @@ class Publication:
             return Pointer.from_json(self._store.get(key).decode())
         except ValueError as error:
             raise ValueError(f"{self._store.url(key)}: {error}") from error
+
+
+def _link(store: LocalStore, key: str, to: Path | None) -> None:
+    """Have `key` be a relative link, or nothing; a copy that stands in its place goes."""
+    link = store.path(key)
+    if to is None:
+        if link.is_symlink():
+            link.unlink()
+            return
+    else:
+        target = os.path.relpath(to, link.parent)
+        if link.is_symlink() and os.readlink(link) == target:  # noqa: PTH115 - as written
+            return
+    if link.is_dir() and not link.is_symlink():
+        shutil.rmtree(link)  # a lake copied by a tool that follows links
+    if to is not None:
+        replace_link(link, target)
 
 
 def _utc(moment: datetime) -> datetime:
