@@ -43,6 +43,9 @@ def sql(
     ] = None,
     as_json: AsJson = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file.")] = None,
+    paged: Annotated[
+        bool, typer.Option("--pager/--no-pager", help="Show what is too long in $PAGER, else less.")
+    ] = True,
     config: Config = None,
 ) -> None:
     """Read-only SQL on the published build: a statement, a file, or a query of the cookbook.
@@ -79,6 +82,8 @@ def sql(
                 output,
                 screen.out,
                 screen.err,
+                several=file is not None,
+                paged=paged,
             )
         except QueryError as error:
             screen.tell(error)
