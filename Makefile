@@ -72,8 +72,9 @@ fmt: .venv/.dev ## format and fix what can be fixed
 bench: .venv/.bench ## time the mill against scripts and against itself; BENCH="--only transform" for a part
 	@$(BIN)/python -m benchmarks $(BENCH)
 
-docs: .venv/.run ## write the data dictionary, the cookbook and the report's schema from what they describe
+docs: .venv/.run ## write the data dictionary, the data contracts, the cookbook and the report's schema from what they describe
 	@$(BIN)/python -m flows.dictionary docs/data-dictionary.md
+	@$(BIN)/python -m flows.exports.contracts docs/contracts
 	@$(BIN)/python -m flows.queries docs/cookbook.md
 	@$(BIN)/python -m flows.report.content docs/report.schema.json
 
