@@ -10,7 +10,7 @@ UV = $(if $(INDEX),UV_DEFAULT_INDEX="$(INDEX)") UV_LINK_MODE=copy $(BIN)/uv
 LAKE ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test faults check fmt lint types contracts bench docs screenshots lock clean
+.PHONY: help install demo test faults check fmt lint types contracts bench docs httpfs screenshots lock clean
 
 help: ## show this
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -72,10 +72,17 @@ fmt: .venv/.dev ## format and fix what can be fixed
 bench: .venv/.bench ## time the mill against scripts and against itself; BENCH="--only transform" for a part
 	@$(BIN)/python -m benchmarks $(BENCH)
 
-docs: .venv/.run ## write the data dictionary, the cookbook and the report's schema from what they describe
+docs: .venv/.run ## write the data dictionary, the data contracts, the cookbook and the report's schema from what they describe
 	@$(BIN)/python -m flows.dictionary docs/data-dictionary.md
+	@$(BIN)/python -m flows.exports.contracts docs/contracts
 	@$(BIN)/python -m flows.queries docs/cookbook.md
 	@$(BIN)/python -m flows.report.content docs/report.schema.json
+
+# DuckDB and its extension httpfs, which comes one release after it: the test of ATTACH 's3://…'.
+httpfs: .venv/.uv requirements/httpfs.lock ## make .venv-httpfs, for the test that attaches a build in a bucket
+	@$(PYTHON) -m venv .venv-httpfs
+	@$(UV) pip install --quiet --require-hashes --python .venv-httpfs/bin/python -r requirements/httpfs.lock || \
+		.venv-httpfs/bin/pip install --quiet --require-hashes -r requirements/httpfs.lock
 
 screenshots: .venv/.dev ## take docs/images anew from the demo's lake; needs Chromium
 	@$(BIN)/python -m tests.report.screenshots $(LAKE)
@@ -91,8 +98,10 @@ lock: .venv/.uv ## resolve the newest versions that work together
 		-o requirements/bench.lock
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--custom-compile-command 'make lock' --upgrade --group docs -o requirements/docs.lock
+	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--custom-compile-command 'make lock' --upgrade --group httpfs -o requirements/httpfs.lock
 	@echo 'uv' | $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --custom-compile-command 'make lock' - -o requirements/uv.lock
 
 clean: ## remove what make made
-	@rm -rf .venv demo .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info
+	@rm -rf .venv .venv-httpfs demo .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
@@ -16,15 +17,21 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from flows.queries import Query, QueryError, shown, values
+from flows.paging import at_a_terminal, like, through_pager
+from flows.queries import Query, QueryError, Value, shown, values
 from flows.reading import connect, published
 from flows.settings import Settings
 
 PAGE_ROWS = 10_000
 SHOWN_ROWS = 200
+PAGED_ROWS = 2_000
+"""Rows of a table in a pager, where one can look for something."""
 FOLDED_WIDTH = 24
 """Characters below which text is never broken over lines: a run's id fits."""
 GAP = 2
+
+_READING = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
+_READING_SAID = "SELECT, FROM, WITH, VALUES, PIVOT, SHOW, DESCRIBE, SUMMARIZE, EXPLAIN"
 
 
 def run_query(
@@ -35,11 +42,16 @@ def run_query(
     output: Path | None,
     console: Console,
     notes: Console,
+    *,
+    several: bool = False,
+    paged: bool = False,
 ) -> None:
     """Run `query` and print it as `table`, `csv` or `json`, or write it to `output`.
 
     given: `key=value` for its parameters; the values it runs with are told to `notes`. Parquet
-    goes to a file only. Raises QueryError (with DuckDB's message where the statement is at fault),
+    goes to a file only. several: it may be more than one statement; as tables each is answered in
+    turn, in the other forms there is room for one. paged: what is longer than the terminal goes
+    through a pager. Raises QueryError (with DuckDB's message where the statement is at fault),
     NothingPublished.
     """
     if form == "parquet" and output is None:
@@ -47,33 +59,88 @@ def run_query(
     _, build = published(settings)
     with connect(build) as connection:
         try:
-            statements = connection.extract_statements(query.text)
-            if len(statements) != 1:
-                raise QueryError(f"one statement, please; this is {len(statements)}")
-            bound = values(query, given, partial(_newest_day, connection))
+            asked = reading_statements(connection, query.text)
+            if len(asked) != 1 and not several:
+                raise QueryError(f"one statement, please; this is {len(asked)}")
+            if len(asked) > 1 and (form != "table" or output is not None):
+                raise QueryError(f"{form} has room for one answer; these are {len(asked)}")
+            bound = values(query, given, partial(newest_day, connection))
             if bound:
                 told = shown(query, given, bound)
                 notes.print(told, style="dim", highlight=False, markup=False, soft_wrap=True)
-            relation = connection.execute(statements[0], bound or None)
-            if form == "parquet" and output is not None:
-                relation.pl().write_parquet(output)
-                return
-            columns = [column[0] for column in relation.description or []]
-            if form == "table" and output is None:
-                _print_table(relation, columns, console)
-                return
-            lines = io.StringIO() if output is None else output.open("w", encoding="utf-8")
-            with lines:
-                _write(relation, columns, form, lines)
-                if isinstance(lines, io.StringIO):
-                    console.file.write(lines.getvalue())
+            for number, question in enumerate(asked):
+                if number:
+                    console.print()
+                relation = answer(connection, question, bound)
+                _tell(relation, form, output, console, paged=paged)
         except duckdb.Error as error:
             raise QueryError(str(error)) from error
-        except OSError as error:
-            raise QueryError(f"{output}: {error.strerror}") from error
 
 
-def _newest_day(connection: duckdb.DuckDBPyConnection) -> date | None:
+def _tell(
+    relation: duckdb.DuckDBPyConnection,
+    form: str,
+    output: Path | None,
+    console: Console,
+    *,
+    paged: bool,
+) -> None:
+    columns = [column[0] for column in relation.description or []]
+    if form == "table" and output is None:
+        _print_table(relation, columns, console, paged=paged and at_a_terminal(console))
+        return
+    if output is None:
+        lines = io.StringIO()
+        _write(relation, columns, form, lines)
+        console.file.write(lines.getvalue())
+        return
+    try:
+        if form == "parquet":
+            relation.pl().write_parquet(output)
+            return
+        with output.open("w", encoding="utf-8") as file:
+            _write(relation, columns, form, file)
+    except OSError as error:
+        raise QueryError(f"{output}: {error.strerror}") from error
+
+
+Question = list[duckdb.Statement]
+"""A statement that reads, after those that DuckDB makes to answer it (a PIVOT's types)."""
+
+
+def reading_statements(connection: duckdb.DuckDBPyConnection, text: str) -> list[Question]:
+    """The statements of a text, each of which reads and does nothing else.
+
+    A build is read-only anyway; this keeps out what would change the session, make temporary
+    tables, or log. Raises QueryError, and duckdb.Error for what is no SQL.
+    """
+    found: list[Question] = []
+    made: Question = []
+    for statement in connection.extract_statements(text):
+        if statement.type == duckdb.StatementType.CREATE and not statement.query:
+            made.append(statement)
+        elif statement.type in _READING:
+            found.append([*made, statement])
+            made = []
+        else:
+            kind = statement.type.name.replace("_", " ")
+            raise QueryError(f"only statements that read are run ({_READING_SAID}), not {kind}")
+    return found
+
+
+def answer(
+    connection: duckdb.DuckDBPyConnection, question: Question, bound: Mapping[str, Value]
+) -> duckdb.DuckDBPyConnection:
+    """Ask, with those of the parameters that the statement names. Raises duckdb.Error."""
+    *made, asked = question
+    for statement in made:
+        connection.execute(statement)
+    given = {name: value for name, value in bound.items() if name in asked.named_parameters}
+    return connection.execute(asked, given or None)
+
+
+def newest_day(connection: duckdb.DuckDBPyConnection) -> date | None:
+    """What `latest` is: the newest day of `market_daily`."""
     found = connection.execute("SELECT max(date) FROM market_daily").fetchone()
     return None if found is None else found[0]
 
@@ -104,11 +171,24 @@ def _plain(value: object) -> object:
     return value
 
 
-def _print_table(relation: duckdb.DuckDBPyConnection, columns: list[str], console: Console) -> None:
-    """At most SHOWN_ROWS rows, one a line. Where a terminal is too narrow for that, long texts are
-    folded, and where this is not enough each row is shown as a block, one value a line."""
-    rows = relation.fetchmany(SHOWN_ROWS + 1)
-    shown = [[_shown(value) for value in row] for row in rows[:SHOWN_ROWS]]
+def _print_table(
+    relation: duckdb.DuckDBPyConnection, columns: list[str], console: Console, *, paged: bool
+) -> None:
+    """So many rows at most, through a pager if they are longer than the terminal."""
+    limit = PAGED_ROWS if paged else SHOWN_ROWS
+    rows = relation.fetchmany(limit + 1)
+    with through_pager(console) if paged else nullcontext(console) as shown:
+        _print_rows(rows[:limit], columns, shown)
+        if not rows:
+            shown.print("no rows", style="dim")
+        if len(rows) > limit:
+            shown.print(f"… only the first {limit} rows; --format csv prints all", style="dim")
+
+
+def _print_rows(rows: list[tuple[object, ...]], columns: list[str], console: Console) -> None:
+    """One a line. Where a terminal is too narrow for that, long texts are folded, and where this
+    is not enough each row is shown as a block, one value a line."""
+    shown = [[_shown(value) for value in row] for row in rows]
     widths = [
         max(len(name), *(cell_len(Text.from_markup(row[position]).plain) for row in shown), 0)
         for position, name in enumerate(columns)
@@ -140,11 +220,7 @@ def _print_table(relation: duckdb.DuckDBPyConnection, columns: list[str], consol
         for row in shown:
             table.add_row(*row)
         width = max(gaps + sum(widths), console.width) if fits else console.width
-        Console(file=console.file, width=width, no_color=console.no_color).print(table)
-    if not rows:
-        console.print("no rows", style="dim")
-    if len(rows) > SHOWN_ROWS:
-        console.print(f"… only the first {SHOWN_ROWS} rows; --format csv prints all", style="dim")
+        like(console, console.file, width).print(table)
 
 
 def _print_blocks(shown: list[list[str]], columns: list[str], console: Console) -> None:

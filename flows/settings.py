@@ -105,6 +105,14 @@ class DaskSettings(BaseModel):
     )
 
 
+class PublishSettings(BaseModel):
+    """What is published beside the DuckDB file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    parquet: bool = Field(default=True, description="each table as a Parquet file too")
+
+
 class Settings(BaseSettings):
     """What a run needs to know. Relative `file:` addresses start at the configuration's folder."""
 
@@ -148,6 +156,7 @@ class Settings(BaseSettings):
     corrections: Path | None = Field(
         default=None, description="known errors of raw exports, put right: docs/corrections.md"
     )
+    publish: PublishSettings = Field(default_factory=PublishSettings)
 
     @field_validator("lake")
     @classmethod

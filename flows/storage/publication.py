@@ -1,9 +1,10 @@
 """The published pointer: which audited build readers see.
 
 `published/current.json` names exactly one build and is swapped by a conditional put. On a local
-lake `published/perpmill.duckdb` is a relative link to that build, for tools that open a path; it
-follows the pointer, so after a kill between the two it still names the build before, until
-`repair` or the next publish. `published/history/` keeps every pointer there ever was.
+lake `published/perpmill.duckdb` is a relative link to that build, for tools that open a path, and
+`published/tables` one to the folder of its Parquet tables; they follow the pointer, so after a
+kill between the two they still name the build before, until `repair` or the next publish.
+`published/history/` keeps every pointer there ever was.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import uuid
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -30,8 +32,12 @@ from flows.storage.object_store import (
 
 POINTER_KEY = "published/current.json"
 LINK_KEY = "published/perpmill.duckdb"
+TABLES = "tables"
+MANIFEST = "manifest.json"
+TABLES_LINK_KEY = f"published/{TABLES}"
 HISTORY = "published/history/"
 
+_STAMP = "%Y%m%dT%H%M%S.%fZ"
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _ATTEMPTS = 5
@@ -83,6 +89,11 @@ def build_key(run_id: str) -> str:
     return f"builds/{run_id}/perpmill.duckdb"
 
 
+def tables_key(run_id: str) -> str:
+    """The folder of a build's Parquet tables, if it has them."""
+    return f"builds/{run_id}/{TABLES}"
+
+
 class Publication:
     """What one lake has published. Writers hold the run lock; readers need nothing."""
 
@@ -106,6 +117,25 @@ class Publication:
         names = [info.key.removeprefix(HISTORY) for info in self._store.entries(HISTORY)]
         runs = (name.partition("-")[2].removesuffix(".json") for name in reversed(names))
         return list(dict.fromkeys(runs))
+
+    def at(self, moment: datetime) -> Pointer | None:
+        """What was published at `moment`, going back included; None before the first time.
+
+        Raises ValueError for a naive time.
+        """
+        # By name, as in `_last_published`; stamps are as long as each other and sort by time.
+        until = f"{_utc(moment):{_STAMP}}"
+        keys = [
+            info.key
+            for info in self._store.entries(HISTORY)
+            if info.key.removeprefix(HISTORY).partition("-")[0] <= until
+        ]
+        return self._parsed(max(keys)) if keys else None
+
+    def of(self, run_id: str) -> Pointer | None:
+        """What was published for a run, the last time it was; None if it never was."""
+        current = self.current()
+        return None if current is None else self._last_published(run_id, current)
 
     def publish(self, run_id: str, build: str, *, sha256: str, size: int, now: datetime) -> Pointer:
         """Point readers at `build`, a key. Publishing what is already published changes nothing.
@@ -178,7 +208,7 @@ class Publication:
             if pointer is None:
                 return None
             try:
-                return self._path_of(pointer, cache)
+                return self.path_of(pointer, cache)
             except ObjectNotFound:
                 # Replaced and removed between the two looks; if not, it is really gone.
                 if attempt + 1 == _ATTEMPTS or self.current() == pointer:
@@ -206,7 +236,11 @@ class Publication:
                 )
         return path
 
-    def _path_of(self, pointer: Pointer, cache: Path) -> Path:
+    def path_of(self, pointer: Pointer, cache: Path) -> Path:
+        """A path of one published build's bytes; `local_build` for the one that is current.
+
+        Raises ObjectNotFound if it is no longer kept, BuildCorrupt as `local_build` does.
+        """
         if isinstance(self._store, LocalStore):
             path = self._store.path(pointer.build)
             if not path.is_file():
@@ -249,13 +283,13 @@ class Publication:
         """What follows a swap, done any number of times."""
         self._record(pointer)
         if isinstance(self._store, LocalStore):
-            link = self._store.path(LINK_KEY)
-            target = os.path.relpath(self._store.path(pointer.build), link.parent)
-            if not link.is_symlink() or os.readlink(link) != target:  # noqa: PTH115 - as written
-                replace_link(link, target)
+            _link(self._store, LINK_KEY, self._store.path(pointer.build))
+            tables = self._store.path(tables_key(pointer.run_id))
+            # Rather no link than one to the tables of another build.
+            _link(self._store, TABLES_LINK_KEY, tables if (tables / MANIFEST).is_file() else None)
 
     def _record(self, pointer: Pointer) -> None:
-        key = f"{HISTORY}{pointer.published_at:%Y%m%dT%H%M%S.%fZ}-{pointer.run_id}.json"
+        key = f"{HISTORY}{pointer.published_at:{_STAMP}}-{pointer.run_id}.json"
         with contextlib.suppress(PreconditionFailed):  # it is there
             self._store.put(key, pointer.to_json().encode(), if_absent=True)
 
@@ -287,6 +321,23 @@ class Publication:
             return Pointer.from_json(self._store.get(key).decode())
         except ValueError as error:
             raise ValueError(f"{self._store.url(key)}: {error}") from error
+
+
+def _link(store: LocalStore, key: str, to: Path | None) -> None:
+    """Have `key` be a relative link, or nothing; a copy that stands in its place goes."""
+    link = store.path(key)
+    if to is None:
+        if link.is_symlink():
+            link.unlink()
+            return
+    else:
+        target = os.path.relpath(to, link.parent)
+        if link.is_symlink() and os.readlink(link) == target:  # noqa: PTH115 - as written
+            return
+    if link.is_dir() and not link.is_symlink():
+        shutil.rmtree(link)  # a lake copied by a tool that follows links
+    if to is not None:
+        replace_link(link, target)
 
 
 def _utc(moment: datetime) -> datetime:

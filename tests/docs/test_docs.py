@@ -73,6 +73,7 @@ def test_commented_keys_of_the_example_exist() -> None:
         *settings.Settings.model_fields,
         *settings.SourceSettings.model_fields,
         *settings.S3Settings.model_fields,
+        *settings.PublishSettings.model_fields,
     }
     assert set(keys) <= known
 
@@ -96,7 +97,7 @@ def test_links_lead_somewhere(path: Path) -> None:
 
 def test_locks_have_hashes_and_name_no_index() -> None:
     locks = sorted((ROOT / "requirements").glob("*.lock"))
-    assert {lock.stem for lock in locks} == {"bench", "dev", "run", "uv"}
+    assert {lock.stem for lock in locks} >= {"bench", "dev", "docs", "run", "uv"}
     for lock in locks:
         text = lock.read_text(encoding="utf-8")
         assert "--hash=sha256:" in text

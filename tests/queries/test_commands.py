@@ -57,7 +57,7 @@ def test_the_list_names_every_query_with_its_question_and_parameters(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # A console takes its width when it is made.
-    monkeypatch.setattr("flows.cli.out", Console(width=300))
+    monkeypatch.setattr("flows.commands.screen.out", Console(width=300))
     told = CliRunner().invoke(app, ["queries"])
     assert told.exit_code == Exit.DONE, told.output
     lines = {line.split()[0]: line for line in told.stdout.splitlines()[1:] if line.strip()}

@@ -1,0 +1,1 @@
+"""What makes other people's tools show a published build."""

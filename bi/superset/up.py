@@ -1,0 +1,192 @@
+"""A Superset of one's own over a published build: `python -m bi.superset.up LAKE [--port N]`.
+
+Needs the environment `.venv-superset` (`make superset` makes it). Everything it keeps is in one
+folder beside the lake's, `.superset`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+
+from bi.superset.bundle import NothingPublished, bundle, published_in
+from bi.superset.dashboard import SLUG
+
+HERE = Path(__file__).parent
+ENVIRONMENT = HERE.parents[1] / ".venv-superset"
+PORT = 8088
+STARTED_WITHIN = 180
+STOPPED_WITHIN = 20
+
+
+class NotStarted(RuntimeError):
+    """Superset did not start; the message ends with what it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """url: of the server, without a slash at the end. log: the file it writes."""
+
+    url: str
+    name: str
+    password: str
+    log: Path
+
+    @property
+    def dashboard(self) -> str:
+        return f"{self.url}/superset/dashboard/{SLUG}/"
+
+
+def python() -> Path:
+    """Superset's own Python; it need not be there."""
+    return ENVIRONMENT / "bin" / "python"
+
+
+@contextmanager
+def superset(published: Path, home: Path, port: int) -> Iterator[Running]:
+    """A Superset that shows the build `published` names, gone afterwards.
+
+    home: keeps its metadata, secret key and log; made if missing. Port 0 takes a free one.
+    Raises NotStarted.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    home = home.resolve()
+    port = port or _free_port()
+    name, password = _login(home)
+    environment = _environment(home) | {"PERPMILL_SUPERSET_LOGIN": f"{name}:{password}"}
+    log = home / "superset.log"
+    with log.open("w", encoding="utf-8") as said:
+        with tempfile.TemporaryDirectory() as scratch:
+            files = Path(scratch) / "bundle.zip"
+            bundle(published, files)
+            prepared = subprocess.run(
+                [python(), HERE / "prepare.py", files],
+                env=environment,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                check=False,
+            )
+        if prepared.returncode:
+            raise NotStarted(f"Superset could not be prepared:\n{_end_of(log)}")
+        server = subprocess.Popen(
+            [
+                *(python(), "-m", "gunicorn", "--bind", f"127.0.0.1:{port}"),
+                # One process, so that its memory is paid once; DuckDB releases the lock.
+                *(
+                    "--no-control-socket",
+                    "--workers",
+                    "1",
+                    "--worker-class",
+                    "gthread",
+                    "--threads",
+                    "8",
+                ),
+                *("--timeout", "120", "--graceful-timeout", "5"),
+                "superset.app:create_app()",
+            ],
+            env=environment,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            running = Running(f"http://127.0.0.1:{port}", name, password, log)
+            _wait_for(running, server)
+            yield running
+        finally:
+            server.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                server.wait(STOPPED_WITHIN)
+            server.kill()
+            server.wait()
+
+
+def _environment(home: Path) -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    return kept | {
+        "PERPMILL_SUPERSET_HOME": str(home),
+        "SUPERSET_HOME": str(home),
+        "SUPERSET_CONFIG_PATH": str(HERE / "superset_config.py"),
+        # SQLAlchemy 1.4 tells every user of it about 2.0, once.
+        "SQLALCHEMY_SILENCE_UBER_WARNING": "1",
+        "PYTHONWARNINGS": "ignore",
+    }
+
+
+def _login(home: Path) -> tuple[str, str]:
+    """PERPMILL_SUPERSET_LOGIN as `name:password`, else a password made once and kept in `home`."""
+    given = os.environ.get("PERPMILL_SUPERSET_LOGIN")
+    if given:
+        name, _, password = given.partition(":")
+        return name, password
+    kept = home / "password"
+    if not kept.exists():
+        kept.touch(mode=0o600)
+        kept.write_text(secrets.token_urlsafe(12), encoding="ascii")
+    return "admin", kept.read_text(encoding="ascii")
+
+
+def _free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
+
+
+def _wait_for(running: Running, server: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + STARTED_WITHIN
+    while time.monotonic() < until:
+        if server.poll() is not None:
+            raise NotStarted(f"Superset ended:\n{_end_of(running.log)}")
+        with suppress(httpx.HTTPError):
+            if httpx.get(f"{running.url}/health", trust_env=False, timeout=10).is_success:
+                return
+        time.sleep(0.5)
+    raise NotStarted(f"Superset did not answer in {STARTED_WITHIN} s:\n{_end_of(running.log)}")
+
+
+def _end_of(log: Path) -> str:
+    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-25:])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bi.superset.up", description=__doc__)
+    parser.add_argument("lake", type=Path, help="a lake, or the folder of `make demo`")
+    parser.add_argument("--port", type=int, default=PORT, help=f"default: {PORT}")
+    given = parser.parse_args()
+    console = Console()
+    if not python().exists():
+        sys.exit(f"{ENVIRONMENT.name} is not there: make superset")
+    try:
+        published = published_in(given.lake)
+        home = given.lake.resolve() / ".superset" if given.lake.is_dir() else HERE / ".superset"
+        console.print(f"Superset over {published}: starting (half a minute)", style="dim")
+        with superset(published, home, given.port) as running:
+            console.print(f"\n  {running.dashboard}\n", style="bold", highlight=False)
+            console.print(
+                f"  login: {running.name}   password: {running.password}\n\nCtrl-C stops it",
+                highlight=False,
+            )
+            with suppress(KeyboardInterrupt):
+                while True:
+                    time.sleep(3600)
+    except (NothingPublished, NotStarted) as problem:
+        sys.exit(str(problem))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

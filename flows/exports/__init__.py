@@ -1,0 +1,1 @@
+"""What a published build also is: Parquet files that any tool reads, with a manifest."""
