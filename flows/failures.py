@@ -27,13 +27,6 @@ class InputUnavailable(RuntimeError):
         self.transient = transient
 
 
-class ExtraMissing(RuntimeError):
-    """The configuration asks for something whose packages are not installed."""
-
-    def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what} needs more packages: pip install 'perpmill[{extra}]'")
-
-
 class WorkerLost(RuntimeError):
     """A process that did part of a run's work died; nothing was published."""
 

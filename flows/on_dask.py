@@ -15,6 +15,8 @@ from typing import Any
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect_dask.task_runners import DaskTaskRunner
 from prefect_dask.utils import get_dask_client
 
@@ -57,7 +59,11 @@ def transform_on_dask(run: Run, days: Sequence[date]) -> None:
 
     # The cluster tells of each connection; what matters to a run comes back as an error.
     logging.getLogger("distributed").setLevel(logging.ERROR)
-    on_dask()
+    # Else each worker would start a server of its own, of twenty seconds, to tell of its tasks.
+    with get_client(sync_client=True) as client:
+        server = str(client.api_url)
+    with temporary_settings({PREFECT_API_URL: server}):
+        on_dask()
 
 
 def _runner(settings: Settings) -> Any:

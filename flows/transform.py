@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from flows.exclusions import settle, taken_out
-from flows.failures import ExtraMissing
+from flows.orchestration import quiet_prefect
 from flows.reporting import Reporter
 from flows.run import Days, Run
+from flows.settings import ConfigError
 from flows.stages.aggregate import aggregate_days
 from flows.stages.market import market_days
 from flows.stages.normalise import normalise_days
@@ -22,10 +23,13 @@ LOOKAHEAD = timedelta(days=max(table.lookahead_days for table in DAILY))
 def transform(run: Run, days: Sequence[date], reporter: Reporter) -> None:
     """Bring the tables of `days` (UTC) up to date with the raw files in the lake."""
     if run.settings.executor == "dask":
+        quiet_prefect()
         try:
             from flows.on_dask import transform_on_dask  # noqa: PLC0415 - an extra, and a second
         except ModuleNotFoundError as error:
-            raise ExtraMissing('executor = "dask"', "dask") from error
+            raise ConfigError(
+                "executor: \"dask\" needs more packages: pip install 'perpmill[dask]'"
+            ) from error
         transform_on_dask(run, days)
         return
     brought_up_to_date(run, days, reporter)

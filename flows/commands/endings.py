@@ -16,7 +16,7 @@ from flows.failures import Exit
 @contextmanager
 def told(*, verbose: bool = False) -> Iterator[None]:
     """Turn the ways a command can end into a message and an exit code."""
-    from flows.failures import GateBlocked, InputUnavailable
+    from flows.failures import GateBlocked, InputUnavailable, WorkerLost
     from flows.reading import NothingPublished
     from flows.storage.builds import NoCandidate
     from flows.storage.object_store import StoreUnavailable
@@ -32,6 +32,7 @@ def told(*, verbose: bool = False) -> Iterator[None]:
         GateBlocked: Exit.BLOCKED,
         InputUnavailable: Exit.INPUT_UNAVAILABLE,
         StoreUnavailable: Exit.INPUT_UNAVAILABLE,
+        WorkerLost: Exit.UNEXPECTED,
         LockHeld: Exit.LOCKED,
         LockLost: Exit.LOCKED,
     }

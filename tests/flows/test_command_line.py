@@ -288,7 +288,9 @@ def test_days_in_the_wrong_order(perpmill: Perpmill, command: str) -> None:
 def test_a_backfill_that_cannot_run_is_refused_before_prefect_starts(
     perpmill: Perpmill, monkeypatch: pytest.MonkeyPatch, order: list[str], said: str
 ) -> None:
-    monkeypatch.setattr("flows.commands.running.quiet_prefect", lambda: pytest.fail("Prefect is started"))
+    monkeypatch.setattr(
+        "flows.commands.running.quiet_prefect", lambda: pytest.fail("Prefect is started")
+    )
     days = [] if "--start" in order else ["--start", str(FIRST), "--end", str(LAST)]
     told = perpmill("backfill", *days, *order)
     assert told.exit_code == Exit.USAGE, told.output
