@@ -10,10 +10,10 @@ UV = $(if $(INDEX),UV_DEFAULT_INDEX="$(INDEX)") UV_LINK_MODE=copy $(BIN)/uv
 LAKE ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test faults check fmt lint types contracts bench docs httpfs screenshots lock clean
+.PHONY: help install demo test faults check fmt lint types contracts bench docs httpfs screenshots superset superset-test superset-screenshots lock clean
 
 help: ## show this
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
 
 .venv/.uv: requirements/uv.lock
 	@test -n "$(PYTHON)" || { echo "Perpmill needs Python 3.11 or newer" >&2; exit 1; }
@@ -77,6 +77,7 @@ docs: .venv/.run ## write the data dictionary, the data contracts, the cookbook 
 	@$(BIN)/python -m flows.exports.contracts docs/contracts
 	@$(BIN)/python -m flows.queries docs/cookbook.md
 	@$(BIN)/python -m flows.report.content docs/report.schema.json
+	@$(BIN)/python -m bi.superset.write
 
 # DuckDB and its extension httpfs, which comes one release after it: the test of ATTACH 's3://…'.
 httpfs: .venv/.uv requirements/httpfs.lock ## make .venv-httpfs, for the test that attaches a build in a bucket
@@ -86,6 +87,24 @@ httpfs: .venv/.uv requirements/httpfs.lock ## make .venv-httpfs, for the test th
 
 screenshots: .venv/.dev ## take docs/images anew from the demo's lake; needs Chromium
 	@$(BIN)/python -m tests.report.screenshots $(LAKE)
+
+# Superset wants another SQLAlchemy than the mill, so it has an environment of its own.
+.venv-superset/.done: .venv/.uv bi/superset/requirements.lock
+	@echo "installing Superset into .venv-superset (700 MB)"
+	@$(PYTHON) -m venv .venv-superset
+	@$(UV) pip install --quiet --require-hashes --python .venv-superset/bin/python \
+		-r bi/superset/requirements.lock || \
+		.venv-superset/bin/pip install --quiet --require-hashes -r bi/superset/requirements.lock
+	@touch $@
+
+superset: .venv/.run .venv-superset/.done ## show the lake's published build in Superset, until Ctrl-C (docs/bi.md)
+	@$(BIN)/python -m bi.superset.up $(LAKE)
+
+superset-test: .venv/.dev .venv-superset/.done ## test the dashboard in Chromium while builds are published under it
+	@$(BIN)/pytest tests/bi
+
+superset-screenshots: .venv/.dev .venv-superset/.done ## take docs/images/superset* anew from the demo's lake; needs Chromium
+	@$(BIN)/python -m tests.bi.screenshots $(LAKE)
 
 lock: .venv/.uv ## resolve the newest versions that work together
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -100,8 +119,11 @@ lock: .venv/.uv ## resolve the newest versions that work together
 		--custom-compile-command 'make lock' --upgrade --group docs -o requirements/docs.lock
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--custom-compile-command 'make lock' --upgrade --group httpfs -o requirements/httpfs.lock
+	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--custom-compile-command 'make lock' --upgrade bi/superset/requirements.in \
+		-o bi/superset/requirements.lock
 	@echo 'uv' | $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --custom-compile-command 'make lock' - -o requirements/uv.lock
 
 clean: ## remove what make made
-	@rm -rf .venv .venv-httpfs demo .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info
+	@rm -rf .venv .venv-httpfs .venv-superset demo .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info

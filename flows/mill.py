@@ -25,6 +25,7 @@ from expectations.gate import Audit
 from flows import reporting
 from flows.failures import GateBlocked, InputUnavailable
 from flows.gatekeeping import through_the_gate
+from flows.lineage.tracing import traced
 from flows.quality.report import told
 from flows.quality.terminal import markdown
 from flows.rebuild import build_again
@@ -60,7 +61,10 @@ def mill(run: Run, asked: Days, days: Sequence[date]) -> Milled:
 
     Raises InputUnavailable, GateBlocked or LockHeld.
     """
-    with run_lock(run.store, owner=f"{run.command} {run.run_id}") as held:
+    with (
+        traced(run, asked) as trace,
+        run_lock(run.store, owner=f"{run.command} {run.run_id}") as held,
+    ):
         tidy(run)
         fetched = ingest_task.with_options(
             retries=run.settings.ingest_retries,
@@ -80,7 +84,7 @@ def mill(run: Run, asked: Days, days: Sequence[date]) -> Milled:
         candidate, audit = passed
         # A lease that ran out while this machine slept may have let another run in.
         held.confirm()
-        pointer = publish_task(run, candidate)
+        pointer = trace.published = publish_task(run, candidate)
         report_task(run, pointer)
         return Milled(run.run_id, asked, fetched, audit.verdict, pointer)
 

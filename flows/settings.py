@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -113,6 +113,28 @@ class PublishSettings(BaseModel):
     parquet: bool = Field(default=True, description="each table as a Parquet file too")
 
 
+class LineageSettings(BaseModel):
+    """Where OpenLineage events of the runs go. An API key only from OPENLINEAGE_API_KEY."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    transport: Literal["none", "file", "http"] = "none"
+    path: Path = Field(default=Path("lineage.jsonl"), description="an event a line, appended")
+    url: str | None = Field(default=None, description="of the server, without `api/v1/lineage`")
+    namespace: str = Field(default="perpmill", min_length=1, description="of the jobs")
+
+    @field_validator("url")
+    @classmethod
+    def _url_scheme(cls, address: str | None) -> str | None:
+        return _with_scheme(address, ("https://", "http://"))
+
+    @model_validator(mode="after")
+    def _reachable(self) -> LineageSettings:
+        if self.transport == "http" and self.url is None:
+            raise ValueError("transport 'http' needs a url")
+        return self
+
+
 class Settings(BaseSettings):
     """What a run needs to know. Relative `file:` addresses start at the configuration's folder."""
 
@@ -157,6 +179,7 @@ class Settings(BaseSettings):
         default=None, description="known errors of raw exports, put right: docs/corrections.md"
     )
     publish: PublishSettings = Field(default_factory=PublishSettings)
+    lineage: LineageSettings = Field(default_factory=LineageSettings)
 
     @field_validator("lake")
     @classmethod
@@ -245,6 +268,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
             "lake": anchor(settings.lake),
             "sources": sources,
             "cache": folder / settings.cache,
+            "lineage": settings.lineage.model_copy(update={"path": folder / settings.lineage.path}),
             "corrections": None if settings.corrections is None else folder / settings.corrections,
         }
     )

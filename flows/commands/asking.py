@@ -118,3 +118,30 @@ def queries(
             screen.out.print_json(json.dumps(book.as_data(asked, whole=True)))
         else:
             screen.out.print(asked.text, end="", markup=False, highlight=False, soft_wrap=True)
+
+
+class Prompt(StrEnum):
+    DUCKDB = "duckdb"
+    HARLEQUIN = "harlequin"
+
+
+@verbs.command()
+def shell(
+    program: Annotated[
+        Prompt,
+        typer.Option("--with", help="DuckDB's own prompt, or harlequin where it is installed."),
+    ] = Prompt.DUCKDB,
+    config: Config = None,
+) -> None:
+    """A prompt on the published build: SQL with completion, read-only.
+
+    DuckDB's prompt can neither read nor write files, nor run programs, nor reach the network.
+    """
+    with told():
+        from flows.shell import NoPrompt, run_shell
+
+        try:
+            run_shell(configuration.load(config), program.value, screen.out)
+        except NoPrompt as error:
+            screen.tell(error)
+            raise typer.Exit(Exit.USAGE) from error

@@ -170,8 +170,9 @@ def publish(
 ) -> None:
     """Only publish: make an audited candidate what readers see."""
     with told(verbose=verbose):
+        from flows.lineage.tracing import traced
         from flows.report.site import keep_report
-        from flows.run import Run
+        from flows.run import Days, Run
         from flows.stages.publish import publish_candidate
         from flows.storage.builds import Builds
         from flows.storage.run_lock import run_lock
@@ -179,7 +180,8 @@ def publish(
         run = Run.begin(configuration.load(config), "publish")
         with run_lock(run.store, owner=f"publish {run.run_id}"):
             candidate = Builds(run.store, run.settings.cache).candidate(run_id)
-            pointer = publish_candidate(run, candidate)
+            with traced(run, Days(candidate.first, candidate.last)) as trace:
+                pointer = trace.published = publish_candidate(run, candidate)
         keep_report(run, pointer)
         screen.out.print(f"published run {pointer.run_id}")
 

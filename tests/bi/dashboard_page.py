@@ -12,7 +12,7 @@ from typing import Any
 from bi.superset.up import Running
 from tests.report.browser import Tab
 
-WIDTH, HEIGHT = 1600, 4300
+WIDTH, HEIGHT = 1600, 4520
 DRAWN_WITHIN = 240
 """Seconds. A browser without a graphics card, on a machine that does other things too."""
 

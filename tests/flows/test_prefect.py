@@ -63,7 +63,12 @@ def test_nights_by_the_command(
     done = subprocess.run(
         [sys.executable, "-c", COMMANDS, json.dumps(commands)],
         cwd=REPOSITORY,
-        env=os.environ | {"PREFECT_HOME": str(tmp_path / "prefect")},
+        env=os.environ
+        | {
+            "PREFECT_HOME": str(tmp_path / "prefect"),
+            "PERPMILL_LINEAGE__TRANSPORT": "file",
+            "PERPMILL_LINEAGE__PATH": str(tmp_path / "lineage.jsonl"),
+        },
         capture_output=True,
         text=True,
         timeout=240,
@@ -88,3 +93,13 @@ def test_nights_by_the_command(
     # The blocked night left the first one published.
     assert lake.pointer["run_id"] == said["run_id"]
     assert lake.sql("SELECT DISTINCT date FROM funding_daily") == [(LAST,)]
+    # Each night was told of, with what the gate said where it was asked.
+    events = [json.loads(line) for line in (tmp_path / "lineage.jsonl").read_text().splitlines()]
+    assert [(e["job"]["name"], e["eventType"]) for e in events] == [
+        ("nightly", "START"), ("nightly.audit", "START"), ("nightly.audit", "COMPLETE"),
+        ("nightly", "COMPLETE"),
+        ("nightly", "START"), ("nightly", "COMPLETE"),
+        ("nightly", "START"), ("nightly.audit", "START"), ("nightly.audit", "FAIL"),
+        ("nightly", "FAIL"),
+    ]  # fmt: skip
+    assert [len(e["outputs"]) > 0 for e in events] == [n == 3 for n in range(10)]
