@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import sys
 import zipfile
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import duckdb
+
+from bi.superset.dashboard import ALL_DAYS
 from bi.superset.write import files
 
 _TOP = "perpmill"
@@ -34,12 +38,22 @@ def published_in(folder: Path) -> Path:
     raise NothingPublished(f"no published build in {folder}: {', '.join(map(str, tried[1:]))}")
 
 
-def bundle(published: Path, out: Path) -> None:
+def days_to_begin_with(published: Path, today: date) -> str:
+    """The range the dashboard opens with: the last 90 days where there is something in them, since
+    years of hours are no view; else all there is, as of a demo or a study of the past."""
+    with duckdb.connect(str(published), read_only=True) as build:
+        found = build.execute("SELECT max(date) FROM market_total_daily").fetchone()
+    newest = found[0] if found else None
+    return ALL_DAYS if newest is None or newest < today - timedelta(days=90) else "Last 90 days"
+
+
+def bundle(published: Path, out: Path, today: date) -> None:
     """Write the zip for the build that `published` names, an absolute path."""
+    days = days_to_begin_with(published, today)
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in files(published.as_posix()).items():
+        for name, text in files(published.as_posix(), days).items():
             archive.writestr(zipfile.ZipInfo(f"{_TOP}/{name}", _EPOCH), text)
 
 
 if __name__ == "__main__":
-    bundle(published_in(Path(sys.argv[1])), Path(sys.argv[2]))
+    bundle(published_in(Path(sys.argv[1])), Path(sys.argv[2]), datetime.now(UTC).date())

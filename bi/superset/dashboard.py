@@ -67,8 +67,11 @@ SECTIONS: tuple[tuple[str, tuple[tuple[int, Row], ...]], ...] = (
 """Headings, each with rows of (height in Superset's units of 8 pixels, charts and their widths)."""
 
 
-def exported() -> dict[str, Any]:
-    """The dashboard in Superset's export format."""
+ALL_DAYS = "No filter"
+
+
+def exported(days: str = ALL_DAYS) -> dict[str, Any]:
+    """The dashboard in Superset's export format. days: the range it opens with, in its words."""
     return {
         "dashboard_title": TITLE,
         "description": "Funding, open interest and liquidations of a published Perpmill build",
@@ -79,7 +82,7 @@ def exported() -> dict[str, Any]:
         "published": True,
         "uuid": identity("dashboard", SLUG),
         "position": _position(),
-        "metadata": _metadata(),
+        "metadata": _metadata(days),
         "version": VERSION,
     }
 
@@ -131,7 +134,7 @@ def _position() -> dict[str, Any]:
     return grid
 
 
-def _metadata() -> dict[str, Any]:
+def _metadata(days: str) -> dict[str, Any]:
     return {
         "native_filter_configuration": [
             _filter(
@@ -139,6 +142,7 @@ def _metadata() -> dict[str, Any]:
                 "Date range",
                 "filter_time",
                 "Days and hours of the charts; the headlines show the last day of it",
+                begins_with=days,
             ),
             _filter("asset", "Asset", "filter_select", "Canonical base asset", "base_asset"),
             _filter("venue", "Venue", "filter_select", "Where a chart tells them apart", "venue"),
@@ -167,6 +171,7 @@ def _filter(
     meaning: str,
     column: str | None = None,
     dataset: Dataset = FUNDING,
+    begins_with: str = ALL_DAYS,
 ) -> dict[str, Any]:
     """A filter of the bar. Charts that cannot be narrowed by it are outside, so that Superset shows
     beside each what it is narrowed by."""
@@ -177,7 +182,11 @@ def _filter(
         "description": meaning,
         "filterType": kind,
         "targets": [{"column": {"name": column}, "datasetUuid": dataset.uuid} if column else {}],
-        "defaultDataMask": {"extraFormData": {}, "filterState": {}, "ownState": {}},
+        "defaultDataMask": {
+            "extraFormData": {} if begins_with == ALL_DAYS else {"time_range": begins_with},
+            "filterState": {} if begins_with == ALL_DAYS else {"value": begins_with},
+            "ownState": {},
+        },
         "controlValues": {
             "enableEmptyFilter": False,
             "multiSelect": True,

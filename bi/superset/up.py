@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -71,7 +72,7 @@ def superset(published: Path, home: Path, port: int) -> Iterator[Running]:
     with log.open("w", encoding="utf-8") as said:
         with tempfile.TemporaryDirectory() as scratch:
             files = Path(scratch) / "bundle.zip"
-            bundle(published, files)
+            bundle(published, files, datetime.now(UTC).date())
             prepared = subprocess.run(
                 [python(), HERE / "prepare.py", files],
                 env=environment,

@@ -10,7 +10,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from bi.superset.charts import CHARTS
-from bi.superset.dashboard import SLUG
+from bi.superset.dashboard import ALL_DAYS, SLUG
 from bi.superset.dashboard import exported as dashboard
 from bi.superset.datasets import DATABASE, DATASETS, VERSION
 
@@ -52,15 +52,15 @@ def database(path: str) -> dict[str, Any]:
     }
 
 
-def files(path: str = PATH_IN_FILES) -> dict[str, str]:
-    """Every file by its name, for a published build at `path`."""
+def files(path: str = PATH_IN_FILES, days: str = ALL_DAYS) -> dict[str, str]:
+    """Every file by its name, for a published build at `path` and a range of days to begin with."""
     metadata = {"version": VERSION, "type": "Dashboard", "timestamp": "2021-01-17T00:00:00+00:00"}
     written: dict[str, dict[str, Any]] = {"metadata.yaml": metadata, DATABASE_FILE: database(path)}
     for dataset in DATASETS:
         written[f"datasets/Perpmill/{dataset.name}.yaml"] = dataset.exported()
     for chart in CHARTS:
         written[f"charts/{chart.name}.yaml"] = chart.exported()
-    written[f"dashboards/{SLUG}.yaml"] = dashboard()
+    written[f"dashboards/{SLUG}.yaml"] = dashboard(days)
     return {name: _yaml(content) for name, content in written.items()}
 
 

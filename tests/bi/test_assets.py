@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 import uuid
 import zipfile
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
-from bi.superset.bundle import NothingPublished, bundle, published_in
+from bi.superset.bundle import NothingPublished, bundle, days_to_begin_with, published_in
 from bi.superset.charts import CHARTS, Chart
-from bi.superset.dashboard import COLUMNS, SECTIONS, exported, row_widths
+from bi.superset.dashboard import ALL_DAYS, COLUMNS, SECTIONS, exported, row_widths
 from bi.superset.datasets import DATASETS, Dataset
 from bi.superset.write import ASSETS, PATH_IN_FILES, files, write
-from tests.queries.given import ask
+from tests.queries.given import DAY, ask, filled_build, total
 from transforms.schemas.published import PUBLISHED_TABLES, published_columns
 
 NAMED_COLUMNS = ("x_axis", "all_columns", "groupby", "groupby_b")
@@ -146,12 +148,12 @@ def test_columns_of_queries_are_those_they_give(empty: Path) -> None:
         }
 
 
-def test_the_bundle_holds_the_files_with_your_path(tmp_path: Path) -> None:
+def test_the_bundle_holds_the_files_with_your_path(tmp_path: Path, empty: Path) -> None:
     published = tmp_path / "a lake/published/perpmill.duckdb"
     published.parent.mkdir(parents=True)
-    published.write_bytes(b"")
+    shutil.copyfile(empty, published)
     for out in ("one.zip", "two.zip"):
-        bundle(published_in(tmp_path / "a lake"), tmp_path / out)
+        bundle(published_in(tmp_path / "a lake"), tmp_path / out, DAY)
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
     with zipfile.ZipFile(tmp_path / "one.zip") as archive:
         held = {n.removeprefix("perpmill/"): archive.read(n).decode() for n in archive.namelist()}
@@ -160,6 +162,19 @@ def test_the_bundle_holds_the_files_with_your_path(tmp_path: Path) -> None:
     assert entry["sqlalchemy_uri"] == f"duckdb:///{published}"
     assert entry["extra"]["engine_params"]["connect_args"]["read_only"] is True
     assert not any(PATH_IN_FILES in text for text in held.values())
+
+
+def test_the_dashboard_begins_with_the_last_days_if_there_is_something_in_them(
+    tmp_path: Path, empty: Path
+) -> None:
+    rows = {"market_total_daily": [total(DAY)]}
+    build = filled_build(empty, tmp_path / "build.duckdb", rows)
+    assert days_to_begin_with(build, DAY + timedelta(days=90)) == "Last 90 days"
+    assert days_to_begin_with(build, DAY + timedelta(days=91)) == ALL_DAYS
+    assert days_to_begin_with(empty, DAY) == ALL_DAYS
+    for days, mask in (("Last 90 days", {"time_range": "Last 90 days"}), (ALL_DAYS, {})):
+        filters = exported(days)["metadata"]["native_filter_configuration"]
+        assert [f["defaultDataMask"]["extraFormData"] for f in filters] == [mask, {}, {}]
 
 
 def test_the_published_build_is_found_and_its_link_not_followed(tmp_path: Path) -> None:
