@@ -21,7 +21,7 @@ from flows.commands.options import (
     Verbose,
     day_option,
 )
-from flows.orchestration import quiet_prefect
+from flows.orchestration import quiet_prefect, server_ahead
 
 verbs = typer.Typer()
 
@@ -73,8 +73,10 @@ def nightly(
     with told(verbose=verbose):
         _sound(configuration.load(config))
         quiet_prefect()
+        ready = server_ahead()
         from flows.nightly import nightly as flow
 
+        ready()
         _report(flow(day=date, config=config), as_json=as_json)
 
 
@@ -95,8 +97,10 @@ def backfill(
         settings = configuration.load(config)
         _sound(settings if venue is None else settings.only(venue), start, end)
         quiet_prefect()
+        ready = server_ahead()
         from flows.backfill import backfill as flow
 
+        ready()
         _report(flow(start, end, venue, only_missing, config), as_json=as_json)
 
 
