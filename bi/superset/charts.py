@@ -104,7 +104,7 @@ def _over_time(dataset: Dataset, grain: str = "P1D") -> Form:
         "show_legend": True,
         "legendType": "scroll",
         "legendOrientation": "top",
-        "color_scheme": "supersetColors",
+        "color_scheme": "d3Category10",
         "order_desc": True,
     }
 
@@ -349,7 +349,7 @@ LIQUIDATIONS_BY_ASSET = Chart(
         "showTooltipTotal": True,
         "show_legend": True,
         "legendOrientation": "top",
-        "color_scheme": "supersetColors",
+        "color_scheme": "d3Category10",
     },
     "USD over the range, the 15 assets of which most longs were liquidated. Days that are not "
     "known are not in it.",
@@ -456,7 +456,7 @@ OPEN_INTEREST_AND_PRICE = Chart(
         "rich_tooltip": True,
         "x_axis_time_format": DAY_AXIS,
         "tooltipTimeFormat": DAY_FORMAT,
-        "color_scheme": "supersetColors",
+        "color_scheme": "d3Category10",
     },
     "Of the asset with the most open interest among those chosen, over all venues. Coin, so that "
     "a price move alone is no change.",
