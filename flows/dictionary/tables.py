@@ -33,7 +33,7 @@ INDEX = "data-dictionary.md"
 
 _GROUPS: tuple[tuple[str, frozenset[str]], ...] = (
     ("The market, across venues", frozenset(MARKET_TABLES)),
-    ("Venues", frozenset(DAILY_TABLES)),
+    ("Each venue by itself", frozenset(DAILY_TABLES)),
     ("Aggregators, beside our numbers", frozenset(REFERENCE_TABLES)),
     ("What stands behind the numbers", frozenset(PUBLISHED_TABLES)),
 )
@@ -129,13 +129,13 @@ def _page(name: str, columns: pl.DataFrame, metrics: dict[str, str]) -> str:
         "## Columns",
         "",
     ]
-    header = ("column", "type", "unit", "meaning", "formula", "NULL means")
-    shown = "column_name", "type", "unit", "meaning", "formula", "null_meaning"
+    header = ("column", "meaning", "unit", "type", "NULL means", "formula")
+    shown = "column_name", "meaning", "unit", "type", "null_meaning", "formula"
     parts += _table(
         header,
         [
-            (f"`{column}`", kind, unit, said, formula or "", null or "never NULL")
-            for column, kind, unit, said, formula, null in columns.select(shown).rows()
+            (f"`{column}`", said, unit, kind, null or "never NULL", formula or "")
+            for column, said, unit, kind, null, formula in columns.select(shown).rows()
         ],
     )
     parts += ["", "## Lineage", "", *_lineage(name)]
