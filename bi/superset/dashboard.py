@@ -23,10 +23,10 @@ from bi.superset.charts import (
     RESTATED,
     SQUEEZE,
     VERDICT,
-    Chart,
-    Narrowing,
 )
-from bi.superset.datasets import FUNDING, VERSION, Dataset, identity
+from bi.superset.dataset import VERSION, Dataset, identity
+from bi.superset.datasets import FUNDING
+from bi.superset.forms import Chart, Narrowing
 
 TITLE = "Perpmill: derivatives market"
 SLUG = "perpmill"
