@@ -10,7 +10,7 @@ UV = $(if $(INDEX),UV_DEFAULT_INDEX="$(INDEX)") UV_LINK_MODE=copy $(BIN)/uv
 LAKE ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test faults check fmt lint types contracts bench docs httpfs screenshots superset superset-test superset-screenshots lock clean
+.PHONY: help install demo test faults check fmt lint types contracts bench docs httpfs site screenshots superset superset-test superset-screenshots lock clean
 
 help: ## show this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -72,8 +72,8 @@ fmt: .venv/.dev ## format and fix what can be fixed
 bench: .venv/.bench ## time the mill against scripts and against itself; BENCH="--only transform" for a part
 	@$(BIN)/python -m benchmarks $(BENCH)
 
-docs: .venv/.run ## write the data dictionary, the data contracts, the cookbook and the report's schema from what they describe
-	@$(BIN)/python -m flows.dictionary docs/data-dictionary.md
+docs: .venv/.run ## write the data dictionary, the venues, the data contracts, the cookbook and the report's schema from what they describe
+	@$(BIN)/python -m flows.dictionary docs
 	@$(BIN)/python -m flows.exports.contracts docs/contracts
 	@$(BIN)/python -m flows.queries docs/cookbook.md
 	@$(BIN)/python -m flows.report.content docs/report.schema.json
@@ -84,6 +84,15 @@ httpfs: .venv/.uv requirements/httpfs.lock ## make .venv-httpfs, for the test th
 	@$(PYTHON) -m venv .venv-httpfs
 	@$(UV) pip install --quiet --require-hashes --python .venv-httpfs/bin/python -r requirements/httpfs.lock || \
 		.venv-httpfs/bin/pip install --quiet --require-hashes -r requirements/httpfs.lock
+
+.venv-docs/.done: .venv/.uv requirements/docs.lock
+	@$(PYTHON) -m venv .venv-docs
+	@$(UV) pip install --quiet --require-hashes --python .venv-docs/bin/python -r requirements/docs.lock || \
+		.venv-docs/bin/pip install --quiet --require-hashes -r requirements/docs.lock
+	@touch $@
+
+site: .venv-docs/.done ## the documentation as a site in site/, built strictly; its search needs `python -m http.server -d site`
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict
 
 screenshots: .venv/.dev ## take docs/images anew from the demo's lake; needs Chromium
 	@$(BIN)/python -m tests.report.screenshots $(LAKE)
@@ -126,4 +135,4 @@ lock: .venv/.uv ## resolve the newest versions that work together
 		--no-emit-index-url --custom-compile-command 'make lock' - -o requirements/uv.lock
 
 clean: ## remove what make made
-	@rm -rf .venv .venv-httpfs .venv-superset demo .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info
+	@rm -rf .venv .venv-docs .venv-httpfs .venv-superset site demo .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info

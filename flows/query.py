@@ -60,7 +60,7 @@ def run_query(
     with connect(build) as connection:
         try:
             asked = reading_statements(connection, query.text)
-            if len(asked) != 1 and not several:
+            if not asked or (len(asked) > 1 and not several):
                 raise QueryError(f"one statement, please; this is {len(asked)}")
             if len(asked) > 1 and (form != "table" or output is not None):
                 raise QueryError(f"{form} has room for one answer; these are {len(asked)}")

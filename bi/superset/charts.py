@@ -1,12 +1,6 @@
-"""The charts, as Superset's forms hold them.
-
-What is not known is left out: no chart fills a missing day, connects over it, or counts it as 0.
-"""
+"""The charts of the dashboard."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from typing import Any, Literal
 
 from bi.superset.datasets import (
     COVERAGE,
@@ -18,231 +12,25 @@ from bi.superset.datasets import (
     MARKET_TOTAL,
     OPEN_INTEREST,
     RESTATEMENTS,
-    SIGNALS,
     VERDICTS,
-    VERSION,
-    Dataset,
-    identity,
 )
-
-DAY_FORMAT = "%Y-%m-%d"
-DAY_AXIS = "%d %b"
-_AXIS_ROWS = 50_000
-"""More than the points of any of these charts; Superset's own limit is far below."""
-
-Form = dict[str, Any]
-Narrowing = Literal["date", "asset", "venue"]
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """narrowed_by: the filters of the dashboard that the dataset has a column for."""
-
-    name: str
-    title: str
-    dataset: Dataset
-    kind: str
-    form: Form
-    meaning: str
-    narrowed_by: frozenset[Narrowing]
-
-    @property
-    def uuid(self) -> str:
-        return identity("chart", self.name)
-
-    def exported(self) -> dict[str, Any]:
-        return {
-            "slice_name": self.title,
-            "description": self.meaning,
-            "certified_by": None,
-            "certification_details": None,
-            "viz_type": self.kind,
-            "params": {"viz_type": self.kind, **self.form},
-            "query_context": None,
-            "cache_timeout": None,
-            "uuid": self.uuid,
-            "version": VERSION,
-            "dataset_uuid": self.dataset.uuid,
-        }
-
-
-ALL: frozenset[Narrowing] = frozenset({"date", "asset", "venue"})
-WITHOUT_VENUE: frozenset[Narrowing] = frozenset({"date", "asset"})
-ONLY_DATE: frozenset[Narrowing] = frozenset({"date"})
-NOTHING: frozenset[Narrowing] = frozenset()
-
-
-def _when(dataset: Dataset) -> list[Form]:
-    """The place where the dashboard's date range goes."""
-    return [
-        {
-            "clause": "WHERE",
-            "subject": dataset.time,
-            "operator": "TEMPORAL_RANGE",
-            "comparator": "No filter",
-            "expressionType": "SIMPLE",
-        }
-    ]
-
-
-def _where(sql: str) -> Form:
-    return {"clause": "WHERE", "expressionType": "SQL", "sqlExpression": sql}
-
-
-def _over_time(dataset: Dataset, grain: str = "P1D") -> Form:
-    return {
-        "x_axis": dataset.time,
-        "time_grain_sqla": grain,
-        "adhoc_filters": _when(dataset),
-        "row_limit": _AXIS_ROWS,
-        "x_axis_time_format": DAY_AXIS,
-        "tooltipTimeFormat": DAY_FORMAT if grain == "P1D" else "%Y-%m-%d %H:%M",
-        "truncate_metric": True,
-        "show_empty_columns": True,
-        "rich_tooltip": True,
-        "showTooltipTotal": True,
-        "show_legend": True,
-        "legendType": "scroll",
-        "legendOrientation": "top",
-        "color_scheme": "supersetColors",
-        "order_desc": True,
-    }
-
-
-def _headline(
-    name: str,
-    title: str,
-    dataset: Dataset,
-    metric: str,
-    meaning: str,
-    narrowed_by: frozenset[Narrowing] = ALL,
-    *,
-    against_day_before: bool = False,
-) -> Chart:
-    change: Form = {"compare_lag": 1, "compare_suffix": "on the day before"}
-    form = {
-        "x_axis": dataset.time,
-        "time_grain_sqla": "P1D",
-        "metric": metric,
-        "adhoc_filters": _when(dataset),
-        "aggregation": "LAST_VALUE",
-        "show_trend_line": True,
-        "start_y_axis_at_zero": False,
-        "show_timestamp": True,
-        "time_format": DAY_FORMAT,
-        "rolling_type": "None",
-        "header_font_size": 0.4,
-        "subheader_font_size": 0.15,
-        "color_picker": {"r": 31, "g": 119, "b": 180, "a": 1},
-        "row_limit": _AXIS_ROWS,
-    } | (change if against_day_before else {})
-    return Chart(name, title, dataset, "big_number", form, meaning, narrowed_by)
-
-
-def _bars(
-    name: str,
-    title: str,
-    dataset: Dataset,
-    metrics: list[str],
-    meaning: str,
-    *,
-    by: str | None = None,
-    grain: str = "P1D",
-) -> Chart:
-    form = _over_time(dataset, grain) | {
-        "metrics": metrics,
-        "groupby": [by] if by else [],
-        "stack": "Stack",
-        "orientation": "vertical",
-        "y_axis_format": "SMART_NUMBER",
-        "sort_series_type": "name",
-        "sort_series_ascending": True,
-    }
-    return Chart(name, title, dataset, "echarts_timeseries_bar", form, meaning, ALL)
-
-
-def _heatmap(
-    name: str,
-    title: str,
-    dataset: Dataset,
-    by: str,
-    metric: str,
-    meaning: str,
-    narrowed_by: frozenset[Narrowing],
-    **more: Any,
-) -> Chart:
-    form: Form = {
-        "x_axis": dataset.time,
-        "time_grain_sqla": "P1D",
-        "groupby": by,
-        "metric": metric,
-        "adhoc_filters": _when(dataset),
-        "row_limit": _AXIS_ROWS,
-        "sort_x_axis": "alpha_asc",
-        "sort_y_axis": "alpha_desc",
-        "normalize_across": "heatmap",
-        "legend_type": "continuous",
-        "show_legend": True,
-        "show_percentage": False,
-        "show_values": False,
-        "x_axis_time_format": DAY_AXIS,
-        "xscale_interval": -1,
-        "yscale_interval": -1,
-        "left_margin": "auto",
-        "bottom_margin": "auto",
-        "value_bounds": [None, None],
-    } | more
-    return Chart(name, title, dataset, "heatmap_v2", form, meaning, narrowed_by)
-
-
-def _rows(
-    name: str,
-    title: str,
-    dataset: Dataset,
-    columns: list[str],
-    order: str,
-    meaning: str,
-    narrowed_by: frozenset[Narrowing],
-    *,
-    only: str | None = None,
-) -> Chart:
-    form: Form = {
-        "query_mode": "raw",
-        "all_columns": columns,
-        "order_by_cols": [order],
-        "adhoc_filters": (_when(dataset) if dataset.time and "date" in narrowed_by else [])
-        + ([_where(only)] if only else []),
-        "row_limit": 1000,
-        "server_pagination": False,
-        "page_length": 0,
-        "table_timestamp_format": DAY_FORMAT,
-        "show_cell_bars": False,
-        "column_config": {"finished_at": {"d3TimeFormat": "%Y-%m-%d %H:%M"}},
-    }
-    return Chart(name, title, dataset, "table", form, meaning, narrowed_by)
-
-
-def _per_asset(
-    name: str, title: str, metrics: list[str], meaning: str, shades: list[Form] | None = None
-) -> Chart:
-    """A table of the assets as they were on the last day of the range, highest score first."""
-    form: Form = {
-        "query_mode": "aggregate",
-        "groupby": ["base_asset"],
-        "metrics": metrics,
-        "timeseries_limit_metric": "last_overheated_score",
-        "order_desc": True,
-        "adhoc_filters": _when(SIGNALS),
-        "row_limit": 1000,
-        "server_pagination": False,
-        "page_length": 0,
-        "table_timestamp_format": DAY_FORMAT,
-        "show_cell_bars": False,
-        "color_pn": False,
-        "conditional_formatting": shades or [],
-    }
-    return Chart(name, title, SIGNALS, "table", form, meaning, WITHOUT_VENUE)
-
+from bi.superset.forms import (
+    ALL,
+    AXIS_ROWS,
+    DAY_AXIS,
+    DAY_FORMAT,
+    NOTHING,
+    ONLY_DATE,
+    WITHOUT_VENUE,
+    Chart,
+    bars,
+    headline,
+    heatmap,
+    over_time,
+    table_of_assets,
+    table_of_rows,
+    when,
+)
 
 _LOWER_BOUND = (
     "A day without a bar is not known, not zero; throttled and partial feeds show a lower bound: "
@@ -250,7 +38,7 @@ _LOWER_BOUND = (
 )
 
 HEADLINES = (
-    _headline(
+    headline(
         "headline_liquidations",
         "Liquidated",
         LIQUIDATIONS,
@@ -259,14 +47,14 @@ HEADLINES = (
         "and venues are the same.",
         against_day_before=True,
     ),
-    _headline(
+    headline(
         "headline_long_share",
         "Of it, longs",
         LIQUIDATIONS,
         "long_share",
         "Share of long positions among those liquidated on the last day.",
     ),
-    _headline(
+    headline(
         "headline_max_24h",
         "24 h, market",
         MARKET_TOTAL,
@@ -276,7 +64,7 @@ HEADLINES = (
         ONLY_DATE,
         against_day_before=True,
     ),
-    _headline(
+    headline(
         "headline_open_interest",
         "Open interest",
         OPEN_INTEREST,
@@ -284,7 +72,7 @@ HEADLINES = (
         "One-sided, at the end of the last day, USD. It falls if a venue's data is missing; the "
         "change beside it does not.",
     ),
-    _headline(
+    headline(
         "headline_open_interest_change",
         "OI, like for like",
         OPEN_INTEREST,
@@ -292,7 +80,7 @@ HEADLINES = (
         "Change on the day before over instruments that were there on both days, at the day "
         "before's prices.",
     ),
-    _headline(
+    headline(
         "headline_funding",
         "Funding, bp / 8 h",
         FUNDING,
@@ -301,7 +89,7 @@ HEADLINES = (
     ),
 )
 
-LIQUIDATIONS_BY_DAY = _bars(
+LIQUIDATIONS_BY_DAY = bars(
     "liquidations_by_day",
     "Liquidations by day, longs and shorts",
     LIQUIDATIONS,
@@ -309,7 +97,7 @@ LIQUIDATIONS_BY_DAY = _bars(
     f"USD. {_LOWER_BOUND}",
 )
 
-LIQUIDATIONS_BY_VENUE = _bars(
+LIQUIDATIONS_BY_VENUE = bars(
     "liquidations_by_venue",
     "Liquidations by day and venue",
     LIQUIDATIONS,
@@ -318,7 +106,7 @@ LIQUIDATIONS_BY_VENUE = _bars(
     by="venue",
 )
 
-LIQUIDATIONS_BY_HOUR = _bars(
+LIQUIDATIONS_BY_HOUR = bars(
     "liquidations_by_hour",
     "Liquidations by hour, UTC",
     LIQUIDATIONS_HOURLY,
@@ -339,7 +127,7 @@ LIQUIDATIONS_BY_ASSET = Chart(
         "metrics": ["long_usd", "short_usd"],
         "groupby": [],
         "order_desc": True,
-        "adhoc_filters": _when(LIQUIDATIONS),
+        "adhoc_filters": when(LIQUIDATIONS),
         "row_limit": 15,
         "stack": "Stack",
         "orientation": "horizontal",
@@ -349,7 +137,7 @@ LIQUIDATIONS_BY_ASSET = Chart(
         "showTooltipTotal": True,
         "show_legend": True,
         "legendOrientation": "top",
-        "color_scheme": "supersetColors",
+        "color_scheme": "d3Category10",
     },
     "USD over the range, the 15 assets of which most longs were liquidated. Days that are not "
     "known are not in it.",
@@ -367,7 +155,7 @@ LIQUIDATIONS_COMPLETENESS = Chart(
         "metrics": ["days", "total_usd", "orders", "largest_usd", "unpriced_rows"],
         "timeseries_limit_metric": "total_usd",
         "order_desc": True,
-        "adhoc_filters": _when(LIQUIDATIONS),
+        "adhoc_filters": when(LIQUIDATIONS),
         "row_limit": 1000,
         "server_pagination": False,
         "page_length": 0,
@@ -384,7 +172,7 @@ FUNDING_BY_VENUE = Chart(
     "Funding by venue",
     FUNDING,
     "echarts_timeseries_line",
-    _over_time(FUNDING)
+    over_time(FUNDING)
     | {
         "metrics": ["funding_or_mean_bp"],
         "groupby": ["venue"],
@@ -403,7 +191,7 @@ FUNDING_BY_VENUE = Chart(
     ALL,
 )
 
-FUNDING_HEATMAP = _heatmap(
+FUNDING_HEATMAP = heatmap(
     "funding_heatmap",
     "Funding, venue by day",
     FUNDING,
@@ -418,7 +206,7 @@ FUNDING_HEATMAP = _heatmap(
     value_bounds=[-10, 10],
 )
 
-OPEN_INTEREST_BY_VENUE = _bars(
+OPEN_INTEREST_BY_VENUE = bars(
     "open_interest_by_venue",
     "Open interest by venue",
     OPEN_INTEREST,
@@ -437,16 +225,16 @@ OPEN_INTEREST_AND_PRICE = Chart(
         "time_grain_sqla": "P1D",
         "metrics": ["largest_open_interest_coin"],
         "groupby": [],
-        "adhoc_filters": _when(MARKET),
-        "row_limit": _AXIS_ROWS,
+        "adhoc_filters": when(MARKET),
+        "row_limit": AXIS_ROWS,
         "seriesType": "bar",
         "opacity": 0.35,
         "yAxisIndex": 0,
         "y_axis_format": "SMART_NUMBER",
         "metrics_b": ["largest_price"],
         "groupby_b": [],
-        "adhoc_filters_b": _when(MARKET),
-        "row_limit_b": _AXIS_ROWS,
+        "adhoc_filters_b": when(MARKET),
+        "row_limit_b": AXIS_ROWS,
         "seriesTypeB": "line",
         "yAxisIndexB": 1,
         "y_axis_format_secondary": "SMART_NUMBER",
@@ -456,14 +244,14 @@ OPEN_INTEREST_AND_PRICE = Chart(
         "rich_tooltip": True,
         "x_axis_time_format": DAY_AXIS,
         "tooltipTimeFormat": DAY_FORMAT,
-        "color_scheme": "supersetColors",
+        "color_scheme": "d3Category10",
     },
     "Of the asset with the most open interest among those chosen, over all venues. Coin, so that "
     "a price move alone is no change.",
     WITHOUT_VENUE,
 )
 
-OVERHEATED = _per_asset(
+OVERHEATED = table_of_assets(
     "overheated",
     "Overheated score",
     [
@@ -489,7 +277,7 @@ OVERHEATED = _per_asset(
     ],
 )
 
-SQUEEZE = _per_asset(
+SQUEEZE = table_of_assets(
     "squeeze",
     "Squeeze watch",
     [
@@ -505,7 +293,7 @@ SQUEEZE = _per_asset(
     "of the day among 90. Empty: fewer than 14 known days, or not known.",
 )
 
-COVERAGE_MAP = _heatmap(
+COVERAGE_MAP = heatmap(
     "coverage",
     "What was there of what was due",
     COVERAGE,
@@ -519,7 +307,7 @@ COVERAGE_MAP = _heatmap(
     value_bounds=[0, 1],
 )
 
-VERDICT = _rows(
+VERDICT = table_of_rows(
     "verdicts",
     "What the gate said",
     VERDICTS,
@@ -539,7 +327,7 @@ VERDICT = _rows(
     NOTHING,
 )
 
-FINDINGS = _rows(
+FINDINGS = table_of_rows(
     "findings",
     "What did not hold",
     EXPECTATIONS,
@@ -551,7 +339,7 @@ FINDINGS = _rows(
     only="NOT success",
 )
 
-RESTATED = _rows(
+RESTATED = table_of_rows(
     "restatements",
     "Restatements",
     RESTATEMENTS,

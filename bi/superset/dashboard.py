@@ -23,10 +23,10 @@ from bi.superset.charts import (
     RESTATED,
     SQUEEZE,
     VERDICT,
-    Chart,
-    Narrowing,
 )
-from bi.superset.datasets import FUNDING, VERSION, Dataset, identity
+from bi.superset.dataset import VERSION, Dataset, identity
+from bi.superset.datasets import FUNDING
+from bi.superset.forms import Chart, Narrowing
 
 TITLE = "Perpmill: derivatives market"
 SLUG = "perpmill"
@@ -153,7 +153,7 @@ def _metadata(days: str) -> dict[str, Any]:
             "chartsInScope": [_number(chart) for chart in CHARTS],
         },
         "cross_filters_enabled": True,
-        "color_scheme": "supersetColors",
+        "color_scheme": "d3Category10",
         "label_colors": {"long_usd": _LONG, "short_usd": _SHORT, "Longs": _LONG, "Shorts": _SHORT},
         "shared_label_colors": [],
         "color_scheme_domain": [],

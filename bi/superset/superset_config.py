@@ -62,5 +62,3 @@ TALISMAN_CONFIG = {
 # Local, one reader: no limits shared between processes, which would want a Redis.
 RATELIMIT_ENABLED = False
 SESSION_COOKIE_SAMESITE = "Lax"
-SQLLAB_CTAS_NO_LIMIT = False
-PUBLIC_ROLE_LIKE = None

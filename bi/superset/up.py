@@ -1,7 +1,7 @@
 """A Superset of one's own over a published build: `python -m bi.superset.up LAKE [--port N]`.
 
 Needs the environment `.venv-superset` (`make superset` makes it). Everything it keeps is in one
-folder beside the lake's, `.superset`.
+folder beside the lake, `.superset`.
 """
 
 from __future__ import annotations
@@ -66,6 +66,8 @@ def superset(published: Path, home: Path, port: int) -> Iterator[Running]:
     home.mkdir(parents=True, exist_ok=True)
     home = home.resolve()
     port = port or _free_port()
+    if _is_taken(port):
+        raise NotStarted(f"port {port} is taken by something else; choose another: --port")
     name, password = _login(home)
     environment = _environment(home) | {"PERPMILL_SUPERSET_LOGIN": f"{name}:{password}"}
     log = home / "superset.log"
@@ -146,6 +148,11 @@ def _free_port() -> int:
         return port
 
 
+def _is_taken(port: int) -> bool:
+    with socket.socket() as tried:
+        return tried.connect_ex(("127.0.0.1", port)) == 0
+
+
 def _wait_for(running: Running, server: subprocess.Popen[bytes]) -> None:
     until = time.monotonic() + STARTED_WITHIN
     while time.monotonic() < until:
@@ -166,13 +173,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bi.superset.up", description=__doc__)
     parser.add_argument("lake", type=Path, help="a lake, or the folder of `make demo`")
     parser.add_argument("--port", type=int, default=PORT, help=f"default: {PORT}")
+    parser.add_argument(
+        "--home", type=Path, help="what it keeps; default: .superset beside the lake"
+    )
     given = parser.parse_args()
     console = Console()
     if not python().exists():
         sys.exit(f"{ENVIRONMENT.name} is not there: make superset")
     try:
         published = published_in(given.lake)
-        home = given.lake.resolve() / ".superset" if given.lake.is_dir() else HERE / ".superset"
+        home = given.home or published.parents[2] / ".superset"
         console.print(f"Superset over {published}: starting (half a minute)", style="dim")
         with superset(published, home, given.port) as running:
             console.print(f"\n  {running.dashboard}\n", style="bold", highlight=False)

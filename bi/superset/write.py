@@ -12,7 +12,8 @@ from ruamel.yaml import YAML
 from bi.superset.charts import CHARTS
 from bi.superset.dashboard import ALL_DAYS, SLUG
 from bi.superset.dashboard import exported as dashboard
-from bi.superset.datasets import DATABASE, DATASETS, VERSION
+from bi.superset.dataset import DATABASE, VERSION
+from bi.superset.datasets import DATASETS
 
 ASSETS = Path(__file__).parent / "assets"
 DATABASE_FILE = "databases/Perpmill.yaml"

@@ -39,6 +39,12 @@ UNPUBLISHED = "unpublished"
 
 GAINED = f"{HISTORY}.gained_columns"
 _PRESENT = "published_rows"
+_GAINED_SAYS = {
+    f"TABLE {GAINED}": "Columns that tables gained after their first build.",
+    f"COLUMN {GAINED}.table_name": "Table [text]",
+    f"COLUMN {GAINED}.column_name": "Column it gained [text]",
+    f"COLUMN {GAINED}.run_id": "Run that brought it [text]",
+}
 
 _CHANGE: dict[str, type[pl.DataType] | pl.DataType] = {
     "table_name": pl.String,
@@ -82,6 +88,8 @@ def adopt(
         f"CREATE TABLE IF NOT EXISTS {GAINED} "
         "(table_name VARCHAR NOT NULL, column_name VARCHAR NOT NULL, run_id VARCHAR NOT NULL)"
     )
+    for what, said in _GAINED_SAYS.items():
+        connection.execute(f"COMMENT ON {what} IS '{said}'")
     for table, names in gained.items():
         for name in names:
             connection.execute(f"INSERT INTO {GAINED} VALUES (?, ?, ?)", [table, name, run_id])  # noqa: S608 - a name of ours

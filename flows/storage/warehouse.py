@@ -103,10 +103,17 @@ def _adopt(connection: duckdb.DuckDBPyConnection, path: Path, run_id: str) -> No
     versions.adopt(connection, gained, run_id)
     for view, statements in views().items():
         connection.execute(statements)
-        said = meaning(statements).replace("'", "''")
-        connection.execute(f"COMMENT ON VIEW {quoted(view)} IS '{said}'")
-    for statements in (macros() | versions.as_of_macros()).values():
+        connection.execute(f"COMMENT ON VIEW {quoted(view)} IS {_said(statements)}")
+    for macro, statements in macros().items():
         connection.execute(statements)
+        connection.execute(f"COMMENT ON MACRO TABLE {quoted(macro)} IS {_said(statements)}")
+    for statements in versions.as_of_macros().values():
+        connection.execute(statements)
+
+
+def _said(statements: str) -> str:
+    """What the comment in front of a view or macro says, as SQL writes a text."""
+    return "'" + meaning(statements).replace("'", "''") + "'"
 
 
 def _drop_macros(connection: duckdb.DuckDBPyConnection) -> None:

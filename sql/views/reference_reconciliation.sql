@@ -73,3 +73,22 @@ SELECT date, base_asset, metric, provider, series, reference_venue, quote_asset,
   ours / nullif(theirs, 0) AS ratio, ours_venues, ours_instruments, ours_completeness,
   theirs_as_given, theirs_is_partial
 FROM comparable;
+COMMENT ON COLUMN reference_reconciliation.date IS 'UTC day [UTC day]';
+COMMENT ON COLUMN reference_reconciliation.base_asset IS 'Coin [text]';
+COMMENT ON COLUMN reference_reconciliation.metric IS 'What it is about [text]';
+COMMENT ON COLUMN reference_reconciliation.provider IS 'Who says theirs [text]';
+COMMENT ON COLUMN reference_reconciliation.series IS 'The provider''s name of the series [text]';
+COMMENT ON COLUMN reference_reconciliation.reference_venue IS 'Exchange theirs is about; NULL: all it counts [text]';
+COMMENT ON COLUMN reference_reconciliation.quote_asset IS 'Contracts quoted in it only; NULL: all [text]';
+COMMENT ON COLUMN reference_reconciliation.margin_type IS 'Contracts of this margin only; NULL: all [text]';
+COMMENT ON COLUMN reference_reconciliation.contract_kind IS 'Contracts of this kind only; NULL: all [text]';
+COMMENT ON COLUMN reference_reconciliation.unit IS 'Unit of ours, theirs and difference [text]';
+COMMENT ON COLUMN reference_reconciliation.ours IS 'Our number, over what the series is about; NULL: we know nothing of it [see unit]';
+COMMENT ON COLUMN reference_reconciliation.theirs IS 'The provider''s number, funding per 8 h [see unit]';
+COMMENT ON COLUMN reference_reconciliation.difference IS 'ours − theirs [see unit]';
+COMMENT ON COLUMN reference_reconciliation.ratio IS 'ours ÷ theirs; NULL where theirs is 0 [ratio]';
+COMMENT ON COLUMN reference_reconciliation.ours_venues IS 'Exchanges in ours [text]';
+COMMENT ON COLUMN reference_reconciliation.ours_instruments IS 'Instruments in ours [count]';
+COMMENT ON COLUMN reference_reconciliation.ours_completeness IS 'The weakest among the liquidation feeds in ours; NULL: not about liquidations [text]';
+COMMENT ON COLUMN reference_reconciliation.theirs_as_given IS 'The provider''s number as it is [see unit]';
+COMMENT ON COLUMN reference_reconciliation.theirs_is_partial IS 'Whether the provider covered a part of the day only [boolean]';

@@ -13,9 +13,11 @@ import pytest
 from ruamel.yaml import YAML
 
 from bi.superset.bundle import NothingPublished, bundle, days_to_begin_with, published_in
-from bi.superset.charts import CHARTS, Chart
+from bi.superset.charts import CHARTS
 from bi.superset.dashboard import ALL_DAYS, COLUMNS, SECTIONS, exported, row_widths
-from bi.superset.datasets import DATASETS, Dataset
+from bi.superset.dataset import Dataset
+from bi.superset.datasets import DATASETS
+from bi.superset.forms import Chart
 from bi.superset.write import ASSETS, PATH_IN_FILES, files, write
 from tests.queries.given import DAY, ask, filled_build, total
 from transforms.schemas.published import PUBLISHED_TABLES, published_columns

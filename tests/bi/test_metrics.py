@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bi.superset.dataset import Dataset
 from bi.superset.datasets import (
     COVERAGE,
     DATASETS,
@@ -17,7 +18,6 @@ from bi.superset.datasets import (
     OPEN_INTEREST,
     SIGNALS,
     VERDICTS,
-    Dataset,
 )
 from tests.queries.given import (
     BEFORE,

@@ -13,7 +13,9 @@ import yaml
 
 from flows import settings
 from flows.cli import app
-from flows.dictionary import markdown
+from flows.dictionary.tables import MADE_FROM, pages
+from flows.dictionary.venues import page as page_of_venues
+from transforms.schemas.published import PUBLISHED_TABLES, column_dictionary
 
 ROOT = Path(__file__).parents[2]
 DOCS = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
@@ -50,8 +52,28 @@ def test_every_documented_command_exists() -> None:
 
 
 def test_data_dictionary_is_current() -> None:
-    written = (ROOT / "docs/data-dictionary.md").read_text(encoding="utf-8")
-    assert written == markdown(), "run `make docs`"
+    wanted = pages(ROOT / "docs") | {"venues.md": page_of_venues()}
+    assert len(wanted) == len(PUBLISHED_TABLES) + 2
+    for name, text in wanted.items():
+        assert (ROOT / "docs" / name).read_text(encoding="utf-8") == text, "run `make docs`"
+    there = {f"tables/{path.name}" for path in (ROOT / "docs/tables").iterdir()}
+    assert there == {name for name in wanted if name.startswith("tables/")}
+
+
+def test_the_dictionary_says_what_every_table_is_made_from() -> None:
+    assert set(MADE_FROM) == set(PUBLISHED_TABLES)
+    columns = column_dictionary()
+    found = pages(ROOT / "docs")
+    for table in PUBLISHED_TABLES:
+        text = found[f"tables/{table}.md"]
+        for column in columns.filter(columns["table_name"] == table)["column_name"]:
+            assert f"| `{column}` |" in text
+    # Dated facts: of the feeds, of tickers, and of the pages of the metrics.
+    caveats = found["tables/liquidations_daily.md"].partition("## Caveats by date")[2]
+    assert "| binance | 2021-04-27 |" in caveats
+    assert "`BNXUSDT`" in caveats
+    assert "2023-06-25 to 2024-10-14" in caveats
+    assert "Caveats by date" not in found["tables/runs.md"]
 
 
 def test_readme_opens_with_the_two_commands() -> None:
