@@ -13,7 +13,7 @@ from flows.storage.local_store import LocalStore
 ITEM = TypeVar("ITEM")
 RESULT = TypeVar("RESULT")
 
-_LOCAL_BATCH = 256
+_LOCAL_BATCH = 64
 _LOCAL_THREADS = 2
 
 

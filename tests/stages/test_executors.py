@@ -18,6 +18,7 @@ from flows.failures import InputUnavailable, WorkerLost
 from flows.reporting import LoggingReporter
 from flows.run import Days, Run
 from flows.settings import ConfigError, Settings
+from flows.stages.ingest import from_archive
 from flows.stages.ingest.sources import ingest
 from flows.stages.normalise.plan import planned
 from flows.transform import transform
@@ -65,6 +66,7 @@ def test_processes_make_the_same_bytes(
     assert {key.split("/")[0] for key in alone} >= {"normalised", "accounting", "daily", "market"}
 
     monkeypatch.setattr(executors, "WORTH_PROCESSES", 0)
+    monkeypatch.setattr(from_archive, "RECORDED_TOGETHER", 16)
     begun: list[int] = []
     pool = executors.ProcessPoolExecutor
 
@@ -76,8 +78,34 @@ def test_processes_make_the_same_bytes(
     run = _run(exchanges, tmp_path / "shared", 2)
     assert _transformed(run, tmp_path / "shared") == alone
     assert begun == [2], "one pool for all stages"
+    held = [run.ledger.read("raw") for run in (run, _run(exchanges, tmp_path / "alone", 1))]
+    assert held[0]["path"].sort().equals(held[1]["path"].sort())
+    assert held[0]["recorded_by"].n_unique() > held[1]["recorded_by"].n_unique()
     left = [piece for venue in run.venues.values() for piece in planned(run, venue, DAYS.each())]
     assert not left, "all that was made was written down"
+
+
+def test_what_a_killed_ingest_had_fetched_is_not_fetched_again(
+    exchanges: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(from_archive, "RECORDED_TOGETHER", 16)
+    run = _run(exchanges, tmp_path, 1)
+    fetch = from_archive.fetch_piece
+    pieces: list[from_archive.Piece] = []
+
+    def killed_in_the_third(run: Run, piece: from_archive.Piece) -> Iterator[object]:
+        pieces.append(piece)
+        if len(pieces) == 3:
+            raise KeyboardInterrupt
+        return fetch(run, piece)
+
+    monkeypatch.setattr(from_archive, "fetch_piece", killed_in_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        ingest(run, DAYS, LoggingReporter())
+    monkeypatch.setattr(from_archive, "fetch_piece", fetch)
+    again = ingest(_run(exchanges, tmp_path, 1), DAYS, LoggingReporter())
+    assert again.unchanged == 2 * 16
+    assert len(again.fetched) > 16
 
 
 @pytest.fixture

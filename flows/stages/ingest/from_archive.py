@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import string
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import NamedTuple
 
+from flows.executors import InProcess
 from flows.in_threads import in_threads
 from flows.reporting import Reporter
 from flows.run import Days, Run
@@ -43,12 +45,32 @@ class ChecksumMismatch(ValueError):
     """The bytes are not those the venue's checksum file speaks of."""
 
 
+RECORDED_TOGETHER = 2000
+"""Files between two lines in the ledger; what a killed run brought home since is fetched again."""
+WEIGHT_OF_A_FILE = 6_000
+"""However small it is: reading, hashing and shelving it costs as much as normalising this much."""
+_FETCHED_TOGETHER = 128
+
+
 @dataclass(frozen=True, slots=True)
 class _Wanted:
     feed: Feed
     facts: Facts
     entry: ObjectInfo
     has_checksum: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Files to be fetched: of each the entry of the listing, and whether it has a checksum."""
+
+    source: SourceSettings
+    archive: Archive
+    files: tuple[tuple[ObjectInfo, bool], ...]
+
+    @property
+    def weight(self) -> int:
+        return len(self.files) * WEIGHT_OF_A_FILE
 
 
 def ingest_archive(
@@ -87,22 +109,54 @@ def _ingest_listed(
         or not old.is_still(item.entry.etag, item.entry.size)
     ]
     outcome.unchanged = len(listed) - len(news)
+    files = [(item.entry, item.has_checksum) for item in news]
+    pieces = [
+        Piece(source, archive, tuple(files[n : n + RECORDED_TOGETHER]))
+        for n in range(0, len(files), RECORDED_TOGETHER)
+    ]
+    # What is asked over HTTP shares one connection and its limits.
+    executor = InProcess() if isinstance(archive, HttpArchive) else run.executor
+    unrecorded: list[raw_shelf.RawRecord] = []
     with reporter.steps(f"fetch {venue.name} archive", len(news)) as advance:
-
-        def fetch(item: _Wanted) -> raw_shelf.RawRecord | Problem:
-            try:
-                return _fetch(run, venue, archive, item)
-            except (ChecksumMismatch, BadPayload, ObjectNotFound, StoreUnavailable) as error:
-                return Problem(str(error), transient=isinstance(error, StoreUnavailable))
-            finally:
+        for results in executor.each(run, fetch_piece, pieces):
+            outcome.problems += [r for r in results if isinstance(r, Problem)]
+            unrecorded += [r for r in results if isinstance(r, raw_shelf.RawRecord)]
+            if len(unrecorded) >= RECORDED_TOGETHER:
+                _record(run, outcome, unrecorded, held)
+                unrecorded = []
+            for _ in results:
                 advance()
+    _record(run, outcome, unrecorded, held)
+    return outcome
 
-        results = in_threads([archive, run.store], run.settings.fetch_concurrency, fetch, news)
-    outcome.problems = [r for r in results if isinstance(r, Problem)]
-    records = [r for r in results if isinstance(r, raw_shelf.RawRecord)]
+
+def _record(
+    run: Run,
+    outcome: Outcome,
+    records: list[raw_shelf.RawRecord],
+    held: Mapping[str, raw_shelf.Held],
+) -> None:
     raw_shelf.record(run.ledger, records)
     outcome.keep(records, held)
-    return outcome
+
+
+def fetch_piece(run: Run, piece: Piece) -> Iterator[list[raw_shelf.RawRecord | Problem]]:
+    """Some results at a time, in the order of the files."""
+    venue = run.venue_of(piece.source)
+
+    def fetch(file: tuple[ObjectInfo, bool]) -> raw_shelf.RawRecord | Problem:
+        entry, has_checksum = file
+        found = venue.feed_for(SourceKind.ARCHIVE, entry.key)
+        assert found is not None, entry.key  # noqa: S101 - it was chosen by that
+        try:
+            return _fetch(run, venue, piece.archive, _Wanted(*found, entry, has_checksum))
+        except (ChecksumMismatch, BadPayload, ObjectNotFound, StoreUnavailable) as error:
+            return Problem(str(error), transient=isinstance(error, StoreUnavailable))
+
+    places = [piece.archive, run.store]
+    for n in range(0, len(piece.files), _FETCHED_TOGETHER):
+        some = piece.files[n : n + _FETCHED_TOGETHER]
+        yield in_threads(places, run.settings.fetch_concurrency, fetch, some)
 
 
 def symbol_folders(archive: Archive, venue: Venue, patterns: list[str]) -> list[tuple[Feed, str]]:

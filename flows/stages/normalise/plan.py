@@ -63,9 +63,11 @@ def planned(run: Run, venue: Venue, days: list[date]) -> list[Piece]:
     }
     stale = {key: mark for key, mark in wanted.items() if held.get(key) != mark}
     weights = _bytes_by_day(files)
+    # Several workers hold a batch each; batches much smaller than that take longer for their size.
+    alone = run.executor.workers == 1
     batches: list[Batch] = []
     for stretch in stretches(sorted({day for _, day in stale}), run.settings.batch_days):
-        for light in light_enough(stretch, weights):
+        for light in light_enough(stretch, weights, BATCH_BYTES // (1 if alone else 2)):
             due = {key: mark for key, mark in stale.items() if light.first <= key[1] <= light.last}
             weight = sum(weights.get(day, 0) for day in light.each())
             batches.append(Batch(due, frozenset(touches.keys(due)), weight))
@@ -105,8 +107,10 @@ def _bytes_by_day(files: pl.DataFrame) -> dict[date, int]:
     return dict(dated.group_by("first_date").agg(pl.col("bytes").sum()).iter_rows())
 
 
-def light_enough(days: Days, bytes_by_day: Mapping[date, int]) -> Iterator[Days]:
-    """The days in pieces whose raw files are at most `BATCH_BYTES`, or that are a single day.
+def light_enough(
+    days: Days, bytes_by_day: Mapping[date, int], limit: int = BATCH_BYTES
+) -> Iterator[Days]:
+    """The days in pieces whose raw files are at most `limit` bytes, or that are a single day.
 
     A byte of a zip becomes some sixty of rows on their way: days of many instruments are more than
     a machine may hold at once.
@@ -114,7 +118,7 @@ def light_enough(days: Days, bytes_by_day: Mapping[date, int]) -> Iterator[Days]
     first, held = days.first, 0
     for day in days.each():
         weight = bytes_by_day.get(day, 0)
-        if day > first and held + weight > BATCH_BYTES:
+        if day > first and held + weight > limit:
             yield Days(first, day - DAY)
             first, held = day, 0
         held += weight
