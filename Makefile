@@ -91,7 +91,7 @@ httpfs: .venv/.uv requirements/httpfs.lock ## make .venv-httpfs, for the test th
 		.venv-docs/bin/pip install --quiet --require-hashes -r requirements/docs.lock
 	@touch $@
 
-site: .venv-docs/.done ## the documentation as a site in site/, built strictly; its search needs `python -m http.server -d site`
+site: .venv-docs/.done ## the documentation as a site in site/, built strictly; opens without a server
 	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict
 
 screenshots: .venv/.dev ## take docs/images anew from the demo's lake; needs Chromium

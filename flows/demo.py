@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 FIRST, LAST = date(2021, 1, 1), date(2021, 1, 17)
 FIRST_NIGHT = date(2021, 1, 14)
+VENUES = ("binance", "bybit", "cryptoquant")
 
 _CONFIG = """\
 # Written by `make demo`. Addresses start at this file's folder.
@@ -91,8 +92,9 @@ _NEXT = """\
   .venv/bin/perpmill report -c {config}      (17 January as a page with charts)
   .venv/bin/perpmill sql -c {config} "SELECT key, rows_read, rows_kept, rows_duplicate
       FROM raw_files WHERE key LIKE '%/BTCUSDT-metrics-2021-01-1%'"
-  duckdb -readonly {folder}/lake/published/perpmill.duckdb
-      (or any other DuckDB reader)
+  .venv/bin/perpmill shell -c {config}      (a prompt; any DuckDB reader will do, too:
+      duckdb -readonly {folder}/lake/published/perpmill.duckdb)
+Five questions, answered step by step: docs/quickstart.md.
 Your own data: README.md, "Your own data".
 """
 
@@ -109,7 +111,7 @@ def main(folder: Path) -> None:
     threading.Thread(target=warm_up, daemon=True).start()
 
     console.rule("[bold]Simulate[/bold] January 2021 as two exchanges would have published it")
-    plan = Plan(FIRST, LAST, scenario="long-squeeze", venues=("binance", "bybit", "cryptoquant"))
+    plan = Plan(FIRST, LAST, scenario="long-squeeze", venues=VENUES)
     summary = simulate(plan, folder / "exchange")
     console.print(f"{summary.files} files, {summary.bytes / 1e6:.1f} MB; oddities of real files:")
     for name, count in sorted(summary.quirk_counts().items()):
@@ -117,8 +119,7 @@ def main(folder: Path) -> None:
 
     with serve(folder / "exchange") as server:
         config = folder / "perpmill.toml"
-        port = server.url.rsplit(":", 1)[-1].rstrip("/")
-        config.write_text(_CONFIG.format(api=f"{server.url}/binance", port=port), encoding="utf-8")
+        config.write_text(configuration(server.url), encoding="utf-8")
         console.rule("[bold]Mill[/bold] each night: ingest, normalise, aggregate, audit, publish")
         from flows.backfill import backfill  # noqa: PLC0415 - Prefect, once it is quiet
         from flows.nightly import nightly  # noqa: PLC0415 - likewise
@@ -147,6 +148,12 @@ def main(folder: Path) -> None:
     console.print()
     console.print(_NEXT.format(config=config, folder=folder), highlight=False, soft_wrap=True)
     console.print(f"done in {time.monotonic() - began:.0f} s", style="dim")
+
+
+def configuration(url: str) -> str:
+    """The demo's configuration while the simulator answers at `url`."""
+    port = url.rsplit(":", 1)[-1].rstrip("/")
+    return _CONFIG.format(api=f"{url}/binance", port=port)
 
 
 def _article() -> Query:

@@ -1,13 +1,13 @@
 """Getting at the text of a raw export: zip with one csv, gzip, zstandard, LZ4 frame, or plain.
 
-Inflating is bounded: nothing a venue publishes in the datasets we read comes near
+Inflating is bounded. Of what is read whole, nothing a venue publishes comes near
 `INFLATED_LIMIT`, so what does is a mistake or an attack and is refused before memory is spent.
+Files that may be larger (tickers of all symbols, all fills) are read in passing, in blocks or
+lines, up to `LINES_LIMIT`.
 """
 
 from __future__ import annotations
 
-import io
-import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -16,32 +16,22 @@ from functools import partial
 from pathlib import PurePosixPath
 
 import pyarrow as pa
-from isal import isal_zlib
-from isal.igzip_lib import IsalError
+from isal import igzip_lib, isal_zlib
+from isal.igzip_lib import IgzipDecompressor, IsalError
 
 from transforms.payload import BadPayload, Payload
+from transforms.zip_member import BrokenError, check_member, raw_member, readable_member
 
 INFLATED_LIMIT = 1 << 29  # 512 MiB; a month of one-minute bars is about 5 MB
 LINES_LIMIT = 1 << 36  # 64 GiB, in passing; an hour of all fills of a venue may be several
 
-# APPNOTE 4.3.16: mark, disk, its first disk, entries here, entries, size, offset, comment.
-_END = struct.Struct("<4s4H2LH")
-# 4.3.12: mark, made by, needs, flags, method, time, date, CRC, compressed, inflated, lengths of
-# name, extra and comment, disk, attributes inside and outside, offset.
-_ENTRY = struct.Struct("<4s6H3L5H2L")
-_IN_ZIP64 = 0xFFFFFFFF
-_LOCAL_HEADER_SIZE = 30
-_ENCRYPTED = 0x1
-_UTF8_NAME = 0x800
 _RAW_DEFLATE = -15
 _GZIP = 31
 _GZIP_MAGIC = b"\x1f\x8b"
 _CODECS = {".zst": "zstd", ".lz4": "lz4"}  # of pyarrow, whose lz4 stream is the frame format
 _CHUNK = 1 << 22
-
-
-class _BrokenError(ValueError):
-    """Why a container cannot be opened."""
+_FEED = 1 << 18  # compressed bytes given to a stream at a time
+_PAGE = 64  # bytes by which a page is told from data
 
 
 def unpack(payload: Payload, *, venue: str = "raw export", limit: int = INFLATED_LIMIT) -> bytes:
@@ -57,7 +47,7 @@ def unpack(payload: Payload, *, venue: str = "raw export", limit: int = INFLATED
     """
     try:
         return _opened(payload.content, PurePosixPath(payload.path), limit)
-    except _BrokenError as error:
+    except BrokenError as error:
         raise BadPayload(venue, payload.path, str(error)) from None
 
 
@@ -67,115 +57,24 @@ def _opened(content: bytes, path: PurePosixPath, limit: int) -> bytes:
     if inflate is None:
         return content
     if not content:
-        raise _BrokenError("empty file")
+        raise BrokenError("empty file")
     inflated = inflate(content, path.stem, limit)
     _refuse_page(inflated)
     return inflated
 
 
 def _refuse_page(content: bytes) -> None:
-    if content[:64].lstrip().startswith(b"<"):
-        raise _BrokenError("an HTML or XML page instead of data")
-
-
-@dataclass(frozen=True, slots=True)
-class _Member:
-    """What the directory of a zip says of its one member."""
-
-    flags: int
-    method: int
-    crc: int
-    compressed: int
-    inflated: int
-    name: bytes
-    at: int
+    if content[:_PAGE].lstrip().startswith(b"<"):
+        raise BrokenError("an HTML or XML page instead of data")
 
 
 def _unzip(content: bytes, stem: str, limit: int) -> bytes:
-    member = _only_member(content)
-    name = _member_name(member)
-    if name != f"{stem}.csv":
-        raise _BrokenError(f"member {name!r} in the zip, expected {stem + '.csv'!r}")
-    if member.flags & _ENCRYPTED:
-        raise _BrokenError("the zip is encrypted")
-    if member.inflated > limit:
-        raise _BrokenError(f"inflates to {member.inflated} bytes, more than {limit}")
-    raw = _raw_member(content, member)
-    if member.method == zipfile.ZIP_STORED:
-        inflated = raw
-    elif member.method == zipfile.ZIP_DEFLATED:
-        inflated = _inflate(raw, _RAW_DEFLATE, limit)[0]
-    else:
-        raise _BrokenError(f"zip compression method {member.method} is not supported")
-    if len(inflated) != member.inflated or isal_zlib.crc32(inflated) != member.crc:
-        raise _BrokenError("CRC or size of the zip member does not match")
+    member = readable_member(content, stem, limit)
+    raw = raw_member(content, member)
+    stored = member.method == zipfile.ZIP_STORED
+    inflated = raw if stored else _inflate(raw, _RAW_DEFLATE, limit)[0]
+    check_member(member, len(inflated), isal_zlib.crc32(inflated))
     return inflated
-
-
-def _only_member(content: bytes) -> _Member:
-    """Of a zip as venues write it (one member, no comment, no 64-bit sizes) the directory is read
-    here, which takes a twentieth of the time of the standard reader. It has all others."""
-    if len(content) >= _END.size + _ENTRY.size:
-        mark, disk, first, here, count, size, start, comment = _END.unpack_from(
-            content, len(content) - _END.size
-        )
-        plain = (mark, disk, first, here, count, comment) == (b"PK\x05\x06", 0, 0, 1, 1, 0)
-        if plain and start + size == len(content) - _END.size and size >= _ENTRY.size:
-            entry = _ENTRY.unpack_from(content, start)
-            name_size, extra, remark, at = entry[10], entry[11], entry[12], entry[16]
-            if (
-                entry[0] == b"PK\x01\x02"
-                and size == _ENTRY.size + name_size + extra + remark
-                and max(entry[8], entry[9], at) < _IN_ZIP64
-            ):
-                name = content[start + _ENTRY.size : start + _ENTRY.size + name_size]
-                return _Member(entry[3], entry[4], entry[7], entry[8], entry[9], name, at)
-    return _by_standard_reader(content)
-
-
-def _by_standard_reader(content: bytes) -> _Member:
-    try:
-        archive = zipfile.ZipFile(io.BytesIO(content))
-    # The standard reader also lets these escape for directories that were cut or altered.
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
-        raise _BrokenError(f"not a zip: {error}") from None
-    with archive:
-        members = archive.infolist()
-    if len(members) != 1:
-        raise _BrokenError(f"{len(members)} members in the zip, expected one")
-    one = members[0]
-    return _Member(
-        one.flag_bits,
-        one.compress_type,
-        one.CRC,
-        one.compress_size,
-        one.file_size,
-        one.orig_filename.encode("utf-8" if one.flag_bits & _UTF8_NAME else "cp437"),
-        one.header_offset,
-    )
-
-
-def _member_name(member: _Member) -> str:
-    """The name as UTF-8 where it is: many writers leave out the flag that says so."""
-    try:
-        return member.name.decode()
-    except UnicodeError:
-        return member.name.decode("cp437")
-
-
-def _raw_member(content: bytes, member: _Member) -> bytes:
-    """Compressed bytes of a member; read past zipfile, whose zlib is three times slower."""
-    at = member.at
-    header = content[at : at + _LOCAL_HEADER_SIZE] if at >= 0 else b""
-    if len(header) < _LOCAL_HEADER_SIZE or not header.startswith(b"PK\x03\x04"):
-        raise _BrokenError("the zip's directory points outside the file")
-    name_size = int.from_bytes(header[26:28], "little")
-    extra_size = int.from_bytes(header[28:30], "little")
-    start = at + _LOCAL_HEADER_SIZE + name_size + extra_size
-    raw = content[start : start + member.compressed]
-    if len(raw) != member.compressed:
-        raise _BrokenError("the zip is truncated")
-    return raw
 
 
 def _inflate(raw: bytes, window_bits: int, limit: int) -> tuple[bytes, bytes]:
@@ -184,11 +83,11 @@ def _inflate(raw: bytes, window_bits: int, limit: int) -> tuple[bytes, bytes]:
     try:
         inflated = stream.decompress(raw, limit + 1)
     except (IsalError, zlib.error, ValueError) as error:  # type: ignore[misc]  # stub: no class
-        raise _BrokenError(f"broken compression: {error}") from None
+        raise BrokenError(f"broken compression: {error}") from None
     if len(inflated) > limit:
-        raise _BrokenError(f"inflates to more than {limit} bytes")
+        raise BrokenError(f"inflates to more than {limit} bytes")
     if not stream.eof:
-        raise _BrokenError("the compressed stream is truncated")
+        raise BrokenError("the compressed stream is truncated")
     return inflated, stream.unused_data
 
 
@@ -197,7 +96,7 @@ def _gunzip(content: bytes, _stem: str, limit: int) -> bytes:
     rest, room = content, limit
     while rest.strip(b"\x00"):  # tools may pad with zeros behind the last member
         if not rest.startswith(_GZIP_MAGIC):
-            raise _BrokenError("not gzip")
+            raise BrokenError("not gzip")
         part, rest = _inflate(rest, _GZIP, room)
         parts.append(part)
         room -= len(part)
@@ -210,20 +109,20 @@ def _unstream(codec: str, content: bytes, _stem: str, limit: int) -> bytes:
     for part in _chunks(codec, content):
         room -= len(part)
         if room < 0:
-            raise _BrokenError(f"inflates to more than {limit} bytes")
+            raise BrokenError(f"inflates to more than {limit} bytes")
         parts.append(part)
     return b"".join(parts)
 
 
-def _chunks(codec: str, content: bytes) -> Iterator[bytes]:
+def _chunks(codec: str, content: bytes, step: int = _CHUNK) -> Iterator[bytes]:
     if not content:
-        raise _BrokenError("empty file")
+        raise BrokenError("empty file")
     try:
         with pa.input_stream(pa.BufferReader(content), compression=codec) as stream:
-            while part := stream.read(_CHUNK):
+            while part := stream.read(step):
                 yield part
     except (OSError, pa.ArrowException) as error:
-        raise _BrokenError(f"broken compression: {error}") from None
+        raise BrokenError(f"broken compression: {error}") from None
 
 
 _INFLATE: dict[str, Callable[[bytes, str, int], bytes]] = {
@@ -233,41 +132,139 @@ _INFLATE: dict[str, Callable[[bytes, str, int], bytes]] = {
 }
 
 
+# ---- In passing ---------------------------------------------------------------------------------
+
+
+def unpack_blocks(
+    payload: Payload, *, size: int, venue: str = "raw export", limit: int = LINES_LIMIT
+) -> Iterator[bytes]:
+    """The bytes of `unpack(payload)` as blocks of whole lines, each of about `size` bytes or of
+    one line that is longer; no more than one is ever held. For files too large as a whole.
+
+    Blocks end with a newline, the last one perhaps without; of nothing there are none.
+    Raises BadPayload like `unpack`, possibly after some blocks.
+    """
+    size = max(size, _PAGE)
+    try:
+        _refuse_page(payload.content)
+        pieces = _pieces(payload.content, PurePosixPath(payload.path), min(size, _CHUNK), limit)
+        for number, block in enumerate(_cut(pieces, size)):
+            if number == 0:
+                _refuse_page(block)
+            yield block
+    except BrokenError as error:
+        raise BadPayload(venue, payload.path, str(error)) from None
+
+
 def unpack_lines(
     payload: Payload, *, venue: str = "raw export", limit: int = LINES_LIMIT
 ) -> Iterator[bytes]:
     """The lines of `unpack(payload)` one by one, without their newlines and without ever holding
-    more than a chunk of a .zst or .lz4; for files that are too large as a whole.
+    more than a block of them; for files that are too large as a whole.
 
     Raises BadPayload like `unpack`, possibly after some lines.
     """
-    path = PurePosixPath(payload.path)
-    codec = _CODECS.get(path.suffix.lower())
-    if codec is None:
-        yield from unpack(payload, venue=venue).split(b"\n")
-        return
-    try:
-        _refuse_page(payload.content)
-        yield from _lines(_chunks(codec, payload.content), limit)
-    except _BrokenError as error:
-        raise BadPayload(venue, payload.path, str(error)) from None
+    block = b"\n"
+    for block in unpack_blocks(payload, size=_CHUNK, venue=venue, limit=limit):
+        lines = block.split(b"\n")
+        yield from lines[:-1]
+        if lines[-1]:
+            yield lines[-1]
+    if block.endswith(b"\n"):
+        yield b""
 
 
-def _lines(chunks: Iterator[bytes], limit: int) -> Iterator[bytes]:
-    room, pending, first = limit, [b""], True
-    for chunk in chunks:
-        if first:
-            _refuse_page(chunk)
-            first = False
-        room -= len(chunk)
+def _cut(pieces: Iterator[bytes], size: int) -> Iterator[bytes]:
+    held: list[bytes] = []
+    length = 0
+    for piece in pieces:
+        held.append(piece)
+        length += len(piece)
+        end = piece.rfind(b"\n") + 1
+        if length >= size and end:
+            held[-1] = piece[:end]
+            yield b"".join(held)
+            held = [piece[end:]]
+            length = len(held[0])
+        elif length > INFLATED_LIMIT:
+            raise BrokenError(f"a line of more than {INFLATED_LIMIT} bytes")
+    if length:
+        yield b"".join(held)
+
+
+def _pieces(content: bytes, path: PurePosixPath, step: int, limit: int) -> Iterator[bytes]:
+    """What is inside, in pieces of at most `step` bytes."""
+    suffix = path.suffix.lower()
+    if suffix in _INFLATE and not content:
+        raise BrokenError("empty file")
+    pieces: Iterator[bytes]
+    if suffix == ".gz":
+        pieces = _gunzipped(content, step)
+    elif suffix == ".zip":
+        pieces = _unzipped(content, path.stem, step, limit)
+    elif suffix in _CODECS:
+        pieces = _chunks(_CODECS[suffix], content, step)
+    else:
+        pieces = _slices(content, step)
+    room = limit
+    for piece in pieces:
+        room -= len(piece)
         if room < 0:
-            raise _BrokenError(f"inflates to more than {limit} bytes")
-        head, *rest = chunk.split(b"\n")
-        pending.append(head)
-        if rest:
-            yield b"".join(pending)
-            yield from rest[:-1]
-            pending = [rest[-1]]
-        if sum(map(len, pending)) > INFLATED_LIMIT:
-            raise _BrokenError(f"a line of more than {INFLATED_LIMIT} bytes")
-    yield b"".join(pending)
+            raise BrokenError(f"inflates to more than {limit} bytes")
+        yield piece
+
+
+def _slices(content: bytes, step: int) -> Iterator[bytes]:
+    return (content[at : at + step] for at in range(0, len(content), step))
+
+
+def _unzipped(content: bytes, stem: str, step: int, limit: int) -> Iterator[bytes]:
+    member = readable_member(content, stem, limit)
+    raw = raw_member(content, member)
+    if member.method == zipfile.ZIP_STORED:
+        pieces = _slices(raw, step)
+    else:
+        pieces = _Stream(raw, 0, igzip_lib.DECOMP_DEFLATE).pieces(step)
+    size, crc = 0, 0
+    for piece in pieces:
+        size, crc = size + len(piece), isal_zlib.crc32(piece, crc)
+        if size > member.inflated:  # the directory lies, and nobody knows how much there is
+            break
+        yield piece
+    check_member(member, size, crc)
+
+
+def _gunzipped(content: bytes, step: int) -> Iterator[bytes]:
+    at = 0
+    while content.startswith(_GZIP_MAGIC, at):
+        stream = _Stream(content, at, igzip_lib.DECOMP_GZIP)
+        yield from stream.pieces(step)
+        at = stream.end
+    if content[at:].strip(b"\x00"):  # tools may pad with zeros behind the last member
+        raise BrokenError("not gzip")
+
+
+@dataclass(slots=True)
+class _Stream:
+    """A compressed stream that begins somewhere in `content`; `end` is where it ended."""
+
+    content: bytes
+    end: int
+    kind: int
+
+    def pieces(self, step: int) -> Iterator[bytes]:
+        stream = IgzipDecompressor(self.kind)
+        while not stream.eof:
+            feed = b""
+            if stream.needs_input:
+                feed = self.content[self.end : self.end + _FEED]
+                self.end += len(feed)
+                if not feed:
+                    raise BrokenError("the compressed stream is truncated")
+            try:
+                piece = stream.decompress(feed, step)
+            except (IsalError, ValueError) as error:  # type: ignore[misc]  # stub: no class
+                raise BrokenError(f"broken compression: {error}") from None
+            if piece:
+                yield piece
+        self.end -= len(stream.unused_data)

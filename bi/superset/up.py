@@ -63,7 +63,7 @@ def superset(published: Path, home: Path, port: int) -> Iterator[Running]:
     home: keeps its metadata, secret key and log; made if missing. Port 0 takes a free one.
     Raises NotStarted.
     """
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     home = home.resolve()
     port = port or _free_port()
     if _is_taken(port):

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 
 from tests.venues.cases import pack
-from transforms.container import unpack, unpack_lines
+from transforms import container
+from transforms.container import unpack, unpack_blocks, unpack_lines
 from transforms.payload import BadPayload, Facts, Payload
 from transforms.schemas.column import SourceKind
 
@@ -74,6 +75,58 @@ def test_lines_that_cannot_be_had(content: bytes, limit: int, reason: str) -> No
         list(unpack_lines(payload("a.lz4", content), limit=limit))
 
 
+def squeezed(suffix: str, text: bytes) -> bytes:
+    """As at the path `a` + suffix."""
+    if suffix == ".zst":
+        return bytes(pa.compress(text, codec="zstd", asbytes=True))
+    if suffix == "-stored.zip":
+        return zipped(("a-stored.csv", text), method=zipfile.ZIP_STORED)
+    return pack(f"a{suffix}", text)
+
+
+KINDS = ["", ".gz", ".zst", ".lz4", ".zip", "-stored.zip"]
+
+
+@pytest.mark.parametrize("suffix", KINDS)
+@pytest.mark.parametrize("end", [b"", b"\n", b"\n\n", b"cut"])
+def test_blocks_are_whole_lines_and_together_the_text(
+    suffix: str, end: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(container, "_FEED", 100)
+    text = TEXT + b"x" * 700 + b"\n" + b"\n" * 300 + b"3,4" + end
+    given = payload(f"a{suffix}", squeezed(suffix, text))
+    for size in (1, 64, 101, 4096, 1 << 20):
+        blocks = list(unpack_blocks(given, size=size))
+        assert b"".join(blocks) == text == unpack(given)
+        assert all(block.endswith(b"\n") for block in blocks[:-1])
+        # A block ends at the last newline of the piece with which it is long enough.
+        assert max(map(len, blocks)) <= 701 + 2 * max(size, 64)
+        assert len(blocks) > 1 or size > len(text)
+
+
+def test_of_nothing_there_are_no_blocks() -> None:
+    for suffix in KINDS:
+        given = payload(f"a{suffix}", squeezed(suffix, b""))
+        assert list(unpack_blocks(given, size=64)) == []
+        assert list(unpack_lines(given)) == [b""]
+
+
+def test_blocks_of_a_gzip_with_several_members_and_padding() -> None:
+    text = b"".join(b"%d\n" % n for n in range(5000))
+    members = b"".join(pack("a.gz", text[at : at + 999]) for at in range(0, len(text), 999))
+    given = payload("a.gz", members + b"\x00" * 512)
+    assert b"".join(unpack_blocks(given, size=2000)) == text
+    with pytest.raises(BadPayload, match="not gzip"):
+        list(unpack_blocks(payload("a.gz", members + b"\x00more"), size=2000))
+
+
+def test_a_line_beyond_all_measure_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(container, "INFLATED_LIMIT", 10_000)
+    given = payload("a.gz", pack("a.gz", b"x" * 20_000))
+    with pytest.raises(BadPayload, match="a line of more than 10000 bytes"):
+        list(unpack_blocks(given, size=1000))
+
+
 def test_plain() -> None:
     assert unpack(payload("a.csv", TEXT)) == TEXT
     assert unpack(payload("a.csv", b"")) == b""
@@ -132,6 +185,8 @@ def test_broken(path: str, content: bytes, reason: str) -> None:
         unpack(payload(path, content), venue="examplex")
     assert raised.value.path == path
     assert raised.value.venue == "examplex"
+    with pytest.raises(BadPayload, match=reason):
+        list(unpack_blocks(payload(path, content), size=64))
 
 
 def test_bytes_in_front_of_the_first_member() -> None:
@@ -150,8 +205,11 @@ def test_bytes_in_front_of_the_first_member() -> None:
 )
 def test_bombs_are_refused_at_the_limit(path: str, content: bytes) -> None:
     assert unpack(payload(path, content), limit=len(TEXT)) == TEXT
+    assert b"".join(unpack_blocks(payload(path, content), size=64, limit=len(TEXT))) == TEXT
     with pytest.raises(BadPayload, match="inflates to"):
         unpack(payload(path, content), limit=len(TEXT) - 1)
+    with pytest.raises(BadPayload, match="inflates to"):
+        list(unpack_blocks(payload(path, content), size=64, limit=len(TEXT) - 1))
 
 
 def test_a_zip_that_understates_its_size_is_refused() -> None:
@@ -160,6 +218,8 @@ def test_a_zip_that_understates_its_size_is_refused() -> None:
     lying[at : at + 4] = (10).to_bytes(4, "little")
     with pytest.raises(BadPayload, match="inflates to more than"):
         unpack(payload("a.zip", bytes(lying)), limit=1000)
+    with pytest.raises(BadPayload, match="CRC or size"):
+        list(unpack_blocks(payload("a.zip", bytes(lying)), size=64))
 
 
 def commented() -> bytes:
