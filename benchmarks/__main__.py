@@ -14,7 +14,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import analyst, contest, contest_report, gate, growth, machine, nightly, report
+from benchmarks import (
+    analyst,
+    contest,
+    contest_report,
+    gate,
+    growth,
+    machine,
+    nightly,
+    report,
+    workers,
+)
 from benchmarks.agreement import Disagreement
 from benchmarks.archive import simulated
 from benchmarks.work import ROOT, WorkFailed
@@ -82,6 +92,11 @@ def _memory(options: Options, workplace: Path, circumstances: str) -> report.Sec
     return growth.by_days(archive, workplace, options.days, circumstances, _say)
 
 
+def _workers(options: Options, workplace: Path, circumstances: str) -> report.Section:
+    archive = simulated(options.cache, options.symbols, options.days)
+    return workers.section(archive, workplace, options.repeats, circumstances, _say)
+
+
 def _nightly(options: Options, workplace: Path, circumstances: str) -> report.Section:
     return nightly.section(
         options.cache,
@@ -109,6 +124,7 @@ PARTS: dict[str, Callable[[Options, Path, str], report.Section]] = {
     "transform": _transform,
     "growth": _growth,
     "memory": _memory,
+    "workers": _workers,
     "nightly": _nightly,
     "analyst": _analyst,
     "gate": _gate,

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from benchmarks.archive import KINDS
 from benchmarks.contest import SCRIPTS, Contest
 from benchmarks.report import MB, Criterion, Section, middle, spread, table
-from benchmarks.work import Measured
 
 TITLE = "The mill, scripts and the floor"
 _NAMES = {
@@ -117,16 +116,10 @@ def _pieces(contest: Contest) -> list[tuple[str, ...]]:
                 read,
                 [m.seconds for m in found],
                 f"{middle([m.cpu_seconds for m in found]):.1f}",
-                max(map(_memory, found)),
+                max(measured.peak_bytes for measured in found),
             )
         )
     return rows
-
-
-def _memory(measured: Measured) -> float:
-    """A pool's processes live at the same time: as many as there are cores, at most as large."""
-    workers: int = measured.told.get("processes", 0)
-    return measured.peak_bytes + workers * measured.child_peak_bytes
 
 
 def _stages(contest: Contest) -> list[tuple[str, ...]]:

@@ -82,10 +82,11 @@ def bytes_below(lake: Path) -> dict[str, int]:
     }
 
 
-def opened(archive: str, lake: str) -> Run:
-    """A run on the archive, as somebody with a `perpmill.toml` of three lines would have it."""
+def opened(archive: str, lake: str, **more: Any) -> Run:
+    """A run on the archive, as somebody with a `perpmill.toml` of three lines would have it, or
+    with `more` of them."""
     source = SourceSettings(venue="binance", archive=f"file:{archive}")
-    return Run.begin(Settings(lake=f"file:{lake}", sources=[source]), "bench")
+    return Run.begin(Settings(lake=f"file:{lake}", sources=[source], **more), "bench")
 
 
 @contextmanager

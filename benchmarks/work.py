@@ -12,6 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Generic, TypeVar
 
+from benchmarks.memory import watched
+
 ROOT = Path(__file__).resolve().parent.parent
 
 T = TypeVar("T")
@@ -31,15 +33,14 @@ class Measured:
 
     seconds: wall time of the work alone. set_up_seconds: imports and what else came before it.
     cpu_seconds: of the process and its children, during the work. peak_bytes: the most memory the
-    process ever had resident, imports included. child_peak_bytes: likewise of its largest child,
-    0 if it had none. told: what the work said of itself.
+    process and all below it ever had resident at a time, imports included. told: what the work
+    said of itself.
     """
 
     seconds: float
     cpu_seconds: float
     set_up_seconds: float
     peak_bytes: int
-    child_peak_bytes: int
     told: dict[str, Any] = field(default_factory=dict)
 
 
@@ -53,8 +54,17 @@ def measure(what: str, **given: Any) -> Measured:
     with TemporaryDirectory(prefix="perpmill-bench-") as folder:
         answer = Path(folder) / "answer.json"
         command = [sys.executable, "-m", "benchmarks.child", what, str(answer), json.dumps(given)]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            last = "\n".join((done.stderr or done.stdout).strip().splitlines()[-12:])
-            raise WorkFailed(f"{what}: exit code {done.returncode}\n{last}")
-        return Measured(**json.loads(answer.read_text(encoding="utf-8")))
+        with (
+            subprocess.Popen(
+                command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            ) as process,
+            watched(process.pid) as memory,
+        ):
+            out, errors = process.communicate()
+        if process.returncode != 0:
+            last = "\n".join((errors or out).strip().splitlines()[-12:])
+            raise WorkFailed(f"{what}: exit code {process.returncode}\n{last}")
+        told = json.loads(answer.read_text(encoding="utf-8"))
+        # Between two looks a process may have had more than at either.
+        told["peak_bytes"] = max(told["peak_bytes"], memory.peak_bytes)
+        return Measured(**told)
