@@ -4,58 +4,28 @@ The cost of parsing is per file, not per byte (1,500 files of 288 rows: 0.3 s jo
 one), so files with the same header are joined and parsed once. That is only done with files of
 which it can be shown, by counting separators, that each record has its number of fields; the
 others, and a batch that fails after all, are read line by line, which loses bad lines only.
+
+A file too large for that is read in parts of whole lines. Since a record is always one line, even
+where a quote is left open, its parts have the records that the whole has.
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import polars as pl
 
-from transforms.container import unpack
+from transforms.container import LINES_LIMIT, unpack, unpack_blocks
+from transforms.csv_layout import Layout, cells_of, decoded, header_of
 from transforms.payload import BadPayload, Payload
 from transforms.records import Records, Unreadable
 
+__all__ = ["PART_BYTES", "Layout", "TextsInPassing", "read_csv", "read_csv_in_parts"]
+
+PART_BYTES = 1 << 24  # 16 MiB of text, which come to some 150 MB on their way to typed rows
 _BOM = b"\xef\xbb\xbf"
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """The documented shape of a csv file.
-
-    columns: in the order of a file that has no header.
-    words: those of them that are not numbers; a header is told from data by the others.
-    required: without one of these in its header a file cannot be used.
-    extra: columns that only a header can bring.
-    fallback: how a file is encoded that is not UTF-8 throughout; "" where that does not happen.
-    """
-
-    columns: tuple[str, ...]
-    required: tuple[str, ...]
-    words: frozenset[str] = frozenset()
-    extra: tuple[str, ...] = ()
-    fallback: str = ""
-
-    @classmethod
-    def of(
-        cls, columns: str, *, required: str, words: str = "", extra: str = "", fallback: str = ""
-    ) -> Layout:
-        """From names separated by white space."""
-        return cls(
-            tuple(columns.split()),
-            tuple(required.split()),
-            frozenset(words.split()),
-            tuple(extra.split()),
-            fallback,
-        )
-
-    @property
-    def wanted(self) -> tuple[str, ...]:
-        return self.columns + self.extra
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +34,21 @@ class _File:
     names: tuple[str, ...]
     body: bytes  # records only, \n between and after them, no empty lines
     count: int
+    before: int = 0  # records of the file that come before these
 
 
 @dataclass(slots=True)
 class _Lines:
     """Finds a record's text again; splits a file once, when one of its records is asked for."""
 
-    bodies: dict[str, bytes]
+    files: dict[str, _File]
     split: dict[str, list[bytes]] = field(default_factory=dict)
 
     def text(self, raw_key: str, raw_row: int) -> str:
+        file = self.files[raw_key]
         if raw_key not in self.split:
-            self.split[raw_key] = self.bodies[raw_key].split(b"\n")
-        return self.split[raw_key][raw_row - 1].decode("utf-8", "replace")
+            self.split[raw_key] = file.body.split(b"\n")
+        return self.split[raw_key][raw_row - file.before - 1].decode("utf-8", "replace")
 
 
 def read_csv(venue: str, payloads: Sequence[Payload], layout: Layout) -> Records:
@@ -88,7 +60,59 @@ def read_csv(venue: str, payloads: Sequence[Payload], layout: Layout) -> Records
     Raises BadPayload for a container that cannot be opened or a header that lacks a required
     column.
     """
-    files = [_open(venue, payload, layout) for payload in payloads]
+    return _read([_open(venue, payload, layout) for payload in payloads], layout)
+
+
+def read_csv_in_parts(
+    venue: str,
+    payload: Payload,
+    layout: Layout,
+    *,
+    size: int = PART_BYTES,
+    limit: int = LINES_LIMIT,
+) -> Iterator[Records]:
+    """The records of one csv file of any size as `read_csv` has them, one part after the other.
+
+    Each part holds about `size` bytes of text; there is at least one. `raw_row` counts over the
+    whole file, `read` and `text_of` are about the part. Do not keep a part: it holds its text.
+
+    Raises BadPayload like `read_csv`, possibly after some parts, and for a file of more than
+    `limit` bytes; ValueError for a layout with a `fallback`, since only all of a file can show
+    how it is encoded.
+    """
+    return (_read([part], layout) for part in _parts(venue, payload, layout, size, limit))
+
+
+@dataclass(slots=True)
+class TextsInPassing:
+    """Finds the text of records of files that are not held, by reading them once more.
+
+    Records that are asked for in order of their numbers cost one reading of their file.
+    """
+
+    venue: str
+    payloads: Sequence[Payload]
+    layout: Layout
+    _of: str = ""
+    _coming: Iterator[_File] = field(default_factory=lambda: iter(()))
+    _part: _File | None = None
+    _lines: _Lines = field(default_factory=lambda: _Lines({}))
+
+    def text(self, raw_key: str, raw_row: int) -> str:
+        """The record as it stands in its file. Raises KeyError where there is none."""
+        if raw_key != self._of or (self._part is not None and raw_row <= self._part.before):
+            payload = {p.raw_key: p for p in self.payloads}[raw_key]
+            self._of, self._part = raw_key, None
+            self._coming = _parts(self.venue, payload, self.layout, PART_BYTES, LINES_LIMIT)
+        while self._part is None or raw_row > self._part.before + self._part.count:
+            self._part = next(self._coming, None)
+            if self._part is None:
+                raise KeyError(raw_row)
+            self._lines = _Lines({raw_key: self._part})
+        return self._lines.text(raw_key, raw_row)
+
+
+def _read(files: Sequence[_File], layout: Layout) -> Records:
     alike: dict[tuple[str, ...], list[_File]] = {}
     for file in files:
         alike.setdefault(file.names, []).append(file)
@@ -112,24 +136,57 @@ def read_csv(venue: str, payloads: Sequence[Payload], layout: Layout) -> Records
         frame=pl.concat(frames),
         read={file.raw_key: file.count for file in files},
         unreadable=unreadable,
-        text_of=_Lines({file.raw_key: file.body for file in files}).text,
+        text_of=_Lines({file.raw_key: file for file in files}).text,
     )
 
 
 def _open(venue: str, payload: Payload, layout: Layout) -> _File:
-    content = unpack(payload, venue=venue).removeprefix(_BOM)
-    if content[:64].lstrip()[:1] in (b"{", b"["):
-        raise BadPayload(venue, payload.path, f"JSON instead of csv: {_decode(content[:200])}")
+    content = _begun(venue, payload, unpack(payload, venue=venue))
     if layout.fallback:
         content = _as_utf8(content, layout.fallback)
+    return _headed(venue, payload, _plain_lines(content), layout)
+
+
+def _parts(venue: str, payload: Payload, layout: Layout, size: int, limit: int) -> Iterator[_File]:
+    if layout.fallback:
+        raise ValueError(f"{venue}: {payload.path}: how it is encoded only the whole file shows")
+    part: _File | None = None
+    for number, block in enumerate(unpack_blocks(payload, size=size, venue=venue, limit=limit)):
+        lines = _plain_lines(block if number else _begun(venue, payload, block))
+        if part is not None:
+            before = part.before + part.count
+            part = _File(payload.raw_key, part.names, lines, lines.count(b"\n"), before)
+        elif lines:
+            part = _headed(venue, payload, lines, layout)
+        else:  # nothing but empty lines so far
+            continue
+        yield part
+    if part is None:
+        yield _File(payload.raw_key, layout.columns, b"", 0)
+
+
+def _begun(venue: str, payload: Payload, content: bytes) -> bytes:
+    """What stands at the beginning of a file, without its mark."""
+    content = content.removeprefix(_BOM)
+    if content[:64].lstrip()[:1] in (b"{", b"["):
+        raise BadPayload(venue, payload.path, f"JSON instead of csv: {decoded(content[:200])}")
+    return content
+
+
+def _plain_lines(content: bytes) -> bytes:
+    """Lines that each end with one newline, none of them empty."""
     if b"\r" in content:
         content = content.replace(b"\r\n", b"\n")
     if b"\n\n" in content or content.startswith(b"\n"):
         content = b"\n".join(line for line in content.split(b"\n") if line)
     if content and not content.endswith(b"\n"):
         content += b"\n"
+    return content
+
+
+def _headed(venue: str, payload: Payload, content: bytes, layout: Layout) -> _File:
     first, _, rest = content.partition(b"\n")
-    header = _header(first, layout)
+    header = header_of(first, layout)
     if header is None:
         return _File(payload.raw_key, layout.columns, content, content.count(b"\n"))
     if missing := [name for name in layout.required if name not in header]:
@@ -139,13 +196,6 @@ def _open(venue: str, payload: Payload, layout: Layout) -> _File:
     return _File(payload.raw_key, header, rest, rest.count(b"\n"))
 
 
-@lru_cache(maxsize=256)
-def _header(line: bytes, layout: Layout) -> tuple[str, ...] | None:
-    """The names of columns; None if the line is a record. The same few come again and again."""
-    cells = _cells(_decode(line)) or []
-    return tuple(map(_name, cells)) if _is_header(cells, layout) else None
-
-
 def _as_utf8(content: bytes, encoding: str) -> bytes:
     try:
         content.decode()
@@ -153,43 +203,6 @@ def _as_utf8(content: bytes, encoding: str) -> bytes:
         with suppress(UnicodeDecodeError):  # then it is damaged, and read line by line
             return content.decode(encoding).encode()
     return content
-
-
-def _name(cell: str) -> str:
-    """A column's name; of a bilingual one (`funding_time/下一周期时间戳`) the first."""
-    return cell.partition("/")[0].strip()
-
-
-def _decode(line: bytes) -> str:
-    """Headers may be bilingual, in UTF-8 or GBK."""
-    try:
-        return line.decode()
-    except UnicodeDecodeError:
-        return line.decode("gbk", "replace")
-
-
-def _is_header(cells: Sequence[str], layout: Layout) -> bool:
-    """A header names a known column, or has no number where the documented order has numbers.
-
-    One bad number in the first record does not make it a header.
-    """
-    names = set(map(_name, cells))
-    if names & set(layout.wanted):
-        return True
-    numeric = [
-        cell
-        for name, cell in zip(layout.columns, cells, strict=False)
-        if name not in layout.words and cell
-    ]
-    return bool(numeric) and not any(_is_number(cell) for cell in numeric)
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
 
 
 def _plain(file: _File) -> bytes | None:
@@ -227,9 +240,10 @@ def _parse_joined(
     if cells.height != total:
         return None
     counts = pl.Series([file.count for file, _ in files], dtype=pl.Int64)
+    first = pl.Series([file.before + 1 for file, _ in files], dtype=pl.Int64)
     origin = pl.select(
         file=pl.int_range(len(files)).repeat_by(counts),
-        raw_row=pl.int_ranges(1, counts + 1),
+        raw_row=pl.int_ranges(first, first + counts),
     ).filter(counts > 0)
     origin = origin.explode("file", "raw_row")
     raw_keys = pl.Series("raw_key", [file.raw_key for file, _ in files])[origin["file"]]
@@ -249,9 +263,10 @@ def _parse_lines(file: _File, layout: Layout) -> tuple[pl.DataFrame, list[Unread
     unreadable: list[Unreadable] = []
     rows: list[int] = []
     columns: dict[str, list[str | None]] = {name: [] for name in layout.wanted}
-    for raw_row, line in enumerate(file.body.split(b"\n")[: file.count], start=1):
+    lines = file.body.split(b"\n")[: file.count]
+    for raw_row, line in enumerate(lines, start=file.before + 1):
         try:
-            cells = _cells(line.decode())
+            cells = cells_of(line.decode())
         except UnicodeDecodeError:
             cells = None
         if cells is None:
@@ -265,13 +280,6 @@ def _parse_lines(file: _File, layout: Layout) -> tuple[pl.DataFrame, list[Unread
             for name, column in columns.items():
                 column.append(named.get(name) or None)
     return _frame([file.raw_key] * len(rows), rows, columns), unreadable
-
-
-def _cells(line: str) -> list[str] | None:
-    try:
-        return next(csv.reader([line], strict=True), [])
-    except csv.Error:
-        return None
 
 
 def _frame(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -13,8 +14,9 @@ from polars.testing import assert_frame_equal
 
 from transforms import tabular
 from transforms.payload import BadPayload, Facts, Payload
+from transforms.records import Records
 from transforms.schemas.column import SourceKind
-from transforms.tabular import Layout, read_csv
+from transforms.tabular import Layout, TextsInPassing, read_csv, read_csv_in_parts
 
 LAYOUT = Layout.of("time name amount", words="name", required="time amount", extra="note")
 
@@ -167,3 +169,100 @@ def test_joined_and_line_by_line_agree(files: list[list[list[str]]]) -> None:
     assert_frame_equal(joined.frame.sort(by), careful.frame.sort(by))
     assert joined.read == careful.read
     assert sorted(map(str, joined.unreadable)) == sorted(map(str, careful.unreadable))
+
+
+# ---- In parts -----------------------------------------------------------------------------------
+
+
+def together(payload: Payload, parts: Sequence[Records]) -> Records:
+    """Parts as one, the texts of all their records looked up while there is a part to ask."""
+    texts: dict[int, str] = {}
+    for part in parts:
+        numbers = part.frame["raw_row"].to_list() + [bad.raw_row for bad in part.unreadable]
+        assert len(numbers) == part.read[payload.raw_key]
+        texts |= {number: part.text_of(payload.raw_key, number) for number in numbers}
+    return Records(
+        frame=pl.concat([part.frame for part in parts]),
+        read={payload.raw_key: sum(part.read[payload.raw_key] for part in parts)},
+        unreadable=[bad for part in parts for bad in part.unreadable],
+        text_of=lambda _, number: texts[number],
+    )
+
+
+def same(content: bytes, size: int) -> int:
+    """How many parts a file has, which are together what the whole file is."""
+    payload = file("a", content)
+    whole = read_csv("examplex", [payload], LAYOUT)
+    parts = list(read_csv_in_parts("examplex", payload, LAYOUT, size=size))
+    streamed = together(payload, parts)
+    assert_frame_equal(streamed.frame, whole.frame)
+    assert streamed.read == whole.read
+    assert list(streamed.unreadable) == list(whole.unreadable)
+    texts = TextsInPassing("examplex", [payload], LAYOUT).text
+    for number in range(1, whole.read["a"] + 1):
+        assert streamed.text_of("a", number) == whole.text_of("a", number) == texts("a", number)
+    return len(parts)
+
+
+@given(
+    st.lists(st.lists(CELL, min_size=1, max_size=4), max_size=60),
+    st.sampled_from([b"", b"time,name,amount\n", b"\xef\xbb\xbf\r\n\namount,time,note,name\r\n"]),
+    st.integers(64, 400),
+)
+def test_parts_are_together_the_whole(rows: list[list[str]], header: bytes, size: int) -> None:
+    same(header + b"1,x,2\n" + "\n".join(",".join(row) for row in rows).encode(), size)
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n", b"\n\n\n", b'\n9,"x', b"\n9,x,\xff"])
+@pytest.mark.parametrize("newline", [b"\n", b"\r\n", b"\n\n"])
+def test_parts_of_files_of_any_spelling(newline: bytes, end: bytes) -> None:
+    good = newline.join(b"%d,x,2" % n for n in range(100))
+    for header in (b"", b"time,name,amount", b"\xef\xbb\xbftime,note,amount", b"\n" * 99):
+        content = header + newline + good + end
+        assert [same(content, size) for size in (64, 1000, 1 << 20)] > [9, 1, 0]
+    # Bad lines at the ends of parts, and a quote that is left open over one.
+    assert same(good + newline + b'7,"x' + newline + b'8,y",3' + newline + good + end, 64) > 20
+
+
+def test_a_later_part_has_no_header_of_its_own() -> None:
+    """A record that repeats the header, as where files were put one behind the other."""
+    content = b"time,name,amount\n" + b"time,name,amount\n1,x,2\n" * 40
+    assert same(content, 64) > 10
+    assert same(b"1,x,2\n" * 40 + b"note,name,x\n<x>,y,2\n{,y,2\n" * 30, 64) > 10
+
+
+def test_parts_of_files_without_records() -> None:
+    for content in (b"", b"\n" * 300, b"time,name,amount\n"):
+        assert same(content, 64) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"\n" * 99 + b"time,name\n1,x\n", "header lacks amount"),
+        (b"time,amount,amount\n1,2,3\n" * 9, "a column twice"),
+        (b"<html>", "HTML"),
+        (b'{"code":-1,"msg":"no"}\n', "JSON instead of csv: .*no"),
+    ],
+)
+def test_unusable_files_in_parts(content: bytes, reason: str) -> None:
+    with pytest.raises(BadPayload, match=reason):
+        list(read_csv_in_parts("examplex", file("a", content), LAYOUT, size=64))
+
+
+def test_what_cannot_be_read_in_parts() -> None:
+    payload = file("a", b"1,x,2\n" * 99)
+    with pytest.raises(BadPayload, match="more than 500 bytes"):
+        list(read_csv_in_parts("examplex", payload, LAYOUT, size=64, limit=500))
+    with pytest.raises(ValueError, match="only the whole file"):
+        list(read_csv_in_parts("examplex", payload, replace(LAYOUT, fallback="gbk")))
+
+
+def test_texts_in_passing_in_any_order() -> None:
+    files = [file(name, b"".join(b"%d,x,2\n" % n for n in range(9))) for name in "ab"]
+    texts = TextsInPassing("examplex", files, LAYOUT).text
+    places = [("a", 2), ("a", 9), ("b", 1), ("a", 1), ("b", 9)]
+    assert [texts(*place) for place in places] == ["1,x,2", "8,x,2", "0,x,2", "0,x,2", "8,x,2"]
+    for place in (("c", 1), ("a", 10)):
+        with pytest.raises(KeyError):
+            texts(*place)
