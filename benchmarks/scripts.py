@@ -26,7 +26,7 @@ def script(name: str, folder: str, first: str, last: str, tables: str) -> Work[d
         Path(tables).mkdir(parents=True, exist_ok=True)
         for table, frame in frames.items():
             _write(frame, Path(tables) / f"{table}.parquet")
-        return {"processes": getattr(module, "PROCESSES", 0)}
+        return {"tables": sorted(frames)}
 
     return Work(do, tell)
 

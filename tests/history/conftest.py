@@ -14,12 +14,14 @@ import pytest
 import structlog
 
 from flows import run as run_module
-from flows.stages import aggregate, market, normalise
+from flows.stages import aggregate, market
+from flows.stages.normalise import piece, plan
 from simulator.simulate import simulate
 from tests.flows.conftest import CALM, FIRST, LAST, Lake
 from tests.flows.driver import Done
 from tests.flows.test_order_of_arrival import Arriving
 from tests.flows.test_raw_faults import rezip
+from transforms.normalise import Partition
 
 MIDDLE = FIRST + (LAST - FIRST) // 2
 LATE, REPLACED, FIXED = "ETHUSDT", "BTCUSDT", "ETHUSDT"
@@ -108,21 +110,20 @@ def first_settlement_of_middle_up(text: str) -> str:
 
 def _fix_parser(patch: pytest.MonkeyPatch) -> None:
     """Other code: the taker ratio of one symbol is twice what the parser made of it so far."""
-    parse = normalise.normalise_read
+    parse = piece.normalised_datasets
     ratio = pl.col("taker_buy_sell_ratio")
     fixed = pl.when(pl.col("symbol") == FIXED).then(ratio * 2).otherwise(ratio)
 
-    def normalise_better(*arguments: Any) -> Any:
-        result = parse(*arguments)
-        partitions = [
-            replace(p, rows=p.rows.with_columns(fixed.alias("taker_buy_sell_ratio")))
-            if p.dataset == "positioning"
-            else p
-            for p in result.partitions
-        ]
-        return replace(result, partitions=partitions)
+    def normalise_better(*arguments: Any) -> Iterator[list[Partition]]:
+        for partitions in parse(*arguments):
+            yield [
+                replace(p, rows=p.rows.with_columns(fixed.alias("taker_buy_sell_ratio")))
+                if p.dataset == "positioning"
+                else p
+                for p in partitions
+            ]
 
-    patch.setattr(normalise, "normalise_read", normalise_better)
-    for module in (run_module, normalise, aggregate, market):
+    patch.setattr(piece, "normalised_datasets", normalise_better)
+    for module in (run_module, plan, aggregate, market):
         patch.setattr(module, "transforms_digest", lambda: "0123456789ab")
     run_module.code_version.cache_clear()
