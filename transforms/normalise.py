@@ -368,6 +368,11 @@ def _partitions(
     ]
 
 
+def looks_back(venue: Venue) -> timedelta:
+    """How far before its first day a window looks: the second half of this module's doc string."""
+    return timedelta(days=1) if venue.priced_by_prices else SAME_ORDER_WITHIN
+
+
 def survey(venue: Venue, payload: Payload) -> tuple[date, date] | None:
     """First and last UTC day on which `normalise` accounts for this file; None if there is none.
 

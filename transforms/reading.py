@@ -12,14 +12,15 @@ file add up to its records over any sequence of windows:
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
 from transforms.native import NATIVE_SCHEMAS, UTC_MICROS
 from transforms.payload import NOTES_SCHEMA, REJECTED_SCHEMA, BadPayload, Facts, Parsed, Payload
 from transforms.schemas.normalised import DATASETS, TIME_COLUMN
+from transforms.selecting import where
 from transforms.venue import Feed, Venue
 
 INSTRUMENTS = "instruments"
@@ -68,6 +69,25 @@ class Reading:
             self.notes.clear(),
             some(self.files),
         )
+
+    def onwards(self, first: date, look_back: timedelta) -> Reading:
+        """Without the rows that matter to no window that begins on `first` (UTC) or later.
+
+        look_back: how far before its first day a window looks. Rows that may be accounted on the
+        anchor day of their file stay where that day is not over.
+        """
+        opens = datetime.combine(first, datetime.min.time(), UTC) - look_back
+        coming = self.files.filter(pl.col("anchor") >= first)["raw_key"].implode()
+        rows = {
+            name: where(
+                rows,
+                (pl.col(TIME_COLUMN[name]) >= opens) | pl.col("raw_key").is_in(coming)
+                if name != INSTRUMENTS
+                else pl.lit(value=True),
+            )
+            for name, rows in self.rows.items()
+        }
+        return replace(self, rows=rows)
 
     def beside(self, other: Reading) -> Reading:
         """The same as if both had been read together; their raw keys are of one Enum."""

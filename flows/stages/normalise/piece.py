@@ -17,7 +17,7 @@ from flows.in_threads import in_threads
 from flows.run import Run
 from flows.storage import raw_shelf
 from flows.storage.partitions import Layer, PartitionRecord
-from transforms.normalise import Partition, normalised_datasets
+from transforms.normalise import Partition, looks_back, normalised_datasets
 from transforms.payload import BadPayload, Payload
 from transforms.reading import Reading, read
 from transforms.schemas.normalised import (
@@ -91,9 +91,7 @@ def mill_piece(run: Run, piece: Piece) -> Iterator[Made]:
 
     Raises InputUnavailable naming the file if one cannot be read at all.
     """
-    readings = _readings(
-        run, run.venues[piece.venue], piece.files, [batch.keys for batch in piece.batches]
-    )
+    readings = _readings(run, run.venues[piece.venue], piece.files, piece.batches)
     for batch in piece.batches:
         # Handed on at once: while one batch is read, nothing of the one before may be held.
         yield _batch(run, piece, batch, next(readings))
@@ -133,21 +131,22 @@ def _batch(run: Run, piece: Piece, batch: Batch, reading: Reading) -> Made:
 
 
 def _readings(
-    run: Run, venue: Venue, files: pl.DataFrame, batches: Sequence[frozenset[str]]
+    run: Run, venue: Venue, files: pl.DataFrame, batches: Sequence[Batch]
 ) -> Iterator[Reading]:
-    """What the files of each batch, named by their keys, hold.
+    """What the files of each batch hold that matters to it, or to a later one.
 
     Files of two batches in a row are read once: of few days, those of the days between are many.
     The next batch is fetched while one is worked on.
     """
-    keys = pl.Enum(sorted(frozenset[str]().union(*batches)))
+    keys = pl.Enum(sorted({key for batch in batches for key in batch.keys}))
     news = [
-        batch - before for batch, before in zip(batches, [frozenset[str](), *batches], strict=False)
+        batch.keys.difference(*(before.keys for before in batches[max(n - 1, 0) : n]))
+        for n, batch in enumerate(batches)
     ]
     kept: Reading | None = None
     with ThreadPoolExecutor(1) as ahead:
         coming = [ahead.submit(_fetch, run, files, news[0])] if news else []
-        for number, following in enumerate([*batches[1:], frozenset[str]()][: len(batches)]):
+        for number, following in enumerate([*batches[1:], None][: len(batches)]):
             payloads = coming.pop().result()
             if number + 1 < len(batches):
                 coming.append(ahead.submit(_fetch, run, files, news[number + 1]))
@@ -155,7 +154,8 @@ def _readings(
             del payloads
             if kept is not None:
                 reading = reading.beside(kept)
-            kept = reading.of(following) if following else None
+            if following is not None:
+                kept = reading.of(following.keys).onwards(following.days[0], looks_back(venue))
             handed_on = [reading]
             del reading
             yield handed_on.pop()
