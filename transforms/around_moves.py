@@ -18,6 +18,7 @@ import polars as pl
 
 from transforms.tabular import detached
 
+RECENT = 1 << 18  # lines; 500 symbols told of ten times a second come to so many in a minute
 ORDER = ("symbol", "told_at", "raw_row")
 
 
@@ -25,8 +26,8 @@ ORDER = ("symbol", "told_at", "raw_row")
 class AroundMoves:
     """Lines with `symbol`, `told_at`, `raw_row`, `due` (none NULL) and whatever else they have.
 
-    late: how much earlier than the latest one of its symbol a line may be without tearing it; all
-        lines within it are kept.
+    late: how much earlier than the latest one of its symbol a line may be without tearing it: all
+        lines within it are kept, unless there are more than `RECENT` of all symbols.
     torn: symbols of which `lines` says nothing.
     """
 
@@ -41,16 +42,21 @@ class AroundMoves:
         if self._kept is not None:
             parts.insert(0, self._kept)
         both = pl.concat(parts).sort(*ORDER)
+        self._kept = self._thinned(both, self.late)
+        if self._kept.height > RECENT:
+            self._kept = self._thinned(self._kept, timedelta())
+
+    def _thinned(self, rows: pl.DataFrame, late: timedelta) -> pl.DataFrame:
         before, after = pl.col("due").shift(1), pl.col("due").shift(-1)
         inner = (before == pl.col("due")) & (after == pl.col("due"))
-        settled = pl.col("told_at").shift(-1) <= pl.col("told_at").last() - self.late
-        marked = both.with_columns(
+        settled = pl.col("told_at").shift(-1) <= pl.col("told_at").last() - late
+        marked = rows.with_columns(
             (pl.col("hollow") & (after != pl.col("due"))).over("symbol").alias("tears"),
             (inner & settled).fill_null(value=False).over("symbol").alias("let_go"),
         )
         self.torn |= set(marked.filter("tears")["symbol"])
         torn = pl.Series(sorted(self.torn), dtype=pl.String).implode()
-        self._kept = detached(
+        return detached(
             marked.with_columns(
                 pl.col("hollow") | pl.col("let_go").shift(-1, fill_value=False).over("symbol")
             )
