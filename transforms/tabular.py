@@ -22,7 +22,7 @@ from transforms.csv_layout import Layout, cells_of, decoded, header_of
 from transforms.payload import BadPayload, Payload
 from transforms.records import Records, Unreadable
 
-__all__ = ["PART_BYTES", "Layout", "TextsInPassing", "read_csv", "read_csv_in_parts"]
+__all__ = ["PART_BYTES", "Layout", "TextsInPassing", "detached", "read_csv", "read_csv_in_parts"]
 
 PART_BYTES = 1 << 24  # 16 MiB of text, which come to some 150 MB on their way to typed rows
 _BOM = b"\xef\xbb\xbf"
@@ -110,6 +110,14 @@ class TextsInPassing:
                 raise KeyError(raw_row)
             self._lines = _Lines({raw_key: self._part})
         return self._lines.text(raw_key, raw_row)
+
+
+def detached(rows: pl.DataFrame) -> pl.DataFrame:
+    """The same rows, chosen from a part, without the rest of its text: Polars shares the buffers
+    of long strings between a column and what is chosen from it."""
+    return rows.with_columns(
+        pl.concat_str(name, pl.lit("")) for name, dtype in rows.schema.items() if dtype == pl.String
+    )
 
 
 def _read(files: Sequence[_File], layout: Layout) -> Records:

@@ -28,8 +28,9 @@ Gaps     no bars: a line repeats last values, so that a low may be older than it
          and KuCoin: neither liquidations nor a stamp of funding, and whether open interest counts
          contracts or coins, one side or two, is documented nowhere. Inverse futures of HTX are
          called by their place in the calendar (BTC_CQ) and not by contract: set aside, like BitMEX
-         contracts of which no rule knows the size. Tickers of which one file holds more than
-         512 MiB (groups of a large exchange) are refused: the single files have the same.
+         contracts of which no rule knows the size. Groups are asked for of liquidations only: the
+         tickers of a large exchange are some 300 MB a day. Those that are there are read, in
+         parts, whatever their size.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ from urllib.parse import unquote
 
 import polars as pl
 
+from transforms.around_moves import ORDER, AroundMoves
 from transforms.fills import NOTHING_FILLED, accumulated
 from transforms.native import NATIVE_SCHEMAS, Unit
 from transforms.payload import (
@@ -70,7 +72,14 @@ from transforms.records import (
     word,
 )
 from transforms.schemas.column import Margin, Side, SourceKind
-from transforms.tabular import Layout, read_csv
+from transforms.tabular import (
+    PART_BYTES,
+    Layout,
+    TextsInPassing,
+    detached,
+    read_csv,
+    read_csv_in_parts,
+)
 from transforms.venue import Carrier, Feed, Instrument
 from transforms.venues import binance, bitmex
 
@@ -81,6 +90,9 @@ STALE = timedelta(minutes=10)
 """Lines come by the second: a rate told longer before its settlement had time to move on."""
 JITTER = timedelta(minutes=1)
 """How much before the settlement its stamp may move on; earlier, the schedule was changed."""
+LATE = timedelta(minutes=1)
+"""By how much lines may be out of order, at no cost; of symbols with later ones that contradict
+their neighbours, a file is read twice and all lines are held."""
 
 SIDES = {"sell": Side.LONG.value, "buy": Side.SHORT.value}
 GROUPS = ("PERPETUALS", "FUTURES")
@@ -342,44 +354,72 @@ def _liquidations(venue: str, exchange: Exchange, payloads: Sequence[Payload]) -
 # ---- Tickers ------------------------------------------------------------------------------------
 
 
-def parse_tickers(venue: str, datasets: Sequence[str], payloads: Sequence[Payload]) -> Parsed:
-    """One file after the other, so that no more than one is held as lines."""
-    return _together([_ticker(venue, datasets, payload) for payload in payloads], datasets)
+def parse_tickers(
+    venue: str, datasets: Sequence[str], payloads: Sequence[Payload], *, size: int = PART_BYTES
+) -> Parsed:
+    """Files of any size, part by part, of which only what may still count is kept.
+
+    size: bytes of text in a part; it makes no difference to what comes out.
+    """
+    parts = [_ticker(venue, datasets, payload, size) for payload in payloads]
+    texts = TextsInPassing(venue, payloads, _TICKER_CSV)
+    return replace(_together(parts, datasets), text_of=texts.text)
 
 
-def _ticker(venue: str, datasets: Sequence[str], payload: Payload) -> Parsed:
+def _ticker(venue: str, datasets: Sequence[str], payload: Payload, size: int) -> Parsed:
     exchange = EXCHANGES[payload.facts.labels["exchange"]]
-    records = read_csv(venue, [payload], _TICKER_CSV).with_facts([payload], "exchange")
-    samples = _samples(exchange, records)
-    found = [samples]
+    lines = 0
+    last: list[pl.DataFrame] = []
+    rejected: list[pl.DataFrame] = []
+    moves = AroundMoves(LATE)
+    for records in _in_parts(venue, payload, size):
+        lines += records.read[payload.raw_key]
+        samples = _samples(exchange, records)
+        last = [_last(pl.concat([*last, samples.rows]))]
+        rejected.append(samples.rejected)
+        if "funding_rates" in datasets:
+            rates = _rates(exchange, records)
+            moves.add(rates.rows)
+            rejected.append(rates.rejected)
+    found = [_counted(exchange, last[0], pl.concat(rejected))]
     if "funding_rates" in datasets:
-        found.append(_settlements(exchange, records))
-    parts = []
-    for part in found:
-        # A record is what the lines come to; how many lines there were, the notes say.
-        count = part.rows.height + part.rejected.height
-        parts.append(assemble(replace(records, read={payload.raw_key: count}), [part]))
-    lines = records.read[payload.raw_key]
-    superseded = lines - samples.rows.height - samples.rejected.height
+        told = [moves.lines]
+        if moves.torn:
+            torn = pl.col("symbol").is_in(sorted(moves.torn))
+            again = (_rates(exchange, records) for records in _in_parts(venue, payload, size))
+            told += [detached(rates.rows.filter(torn)) for rates in again]
+        found.append(_settlements(venue, payload, pl.concat(told), pl.concat(rejected)))
+    kept = [part.rows.height + part.rejected.height for part in found]
     notes = pl.DataFrame(
         [
             (payload.raw_key, "lines", str(lines)),
-            (payload.raw_key, "lines_superseded", str(superseded)),
+            (payload.raw_key, "lines_superseded", str(lines - kept[0])),
         ],
         schema=NOTES_SCHEMA,
         orient="row",
     )
+    texts = TextsInPassing(venue, [payload], _TICKER_CSV)
+    parsed = [
+        # A record is what the lines come to; how many lines there were, the notes say.
+        assemble(Records(pl.DataFrame(), {payload.raw_key: count}, (), texts.text), [part])
+        for part, count in zip(found, kept, strict=True)
+    ]
     return Parsed(
-        {name: rows for part in parts for name, rows in part.rows.items()},
-        pl.concat([part.read for part in parts]),
-        pl.concat([part.rejected for part in parts]),
+        {name: rows for part in parsed for name, rows in part.rows.items()},
+        pl.concat([part.read for part in parsed]),
+        pl.concat([part.rejected for part in parsed]),
         notes,
     )
 
 
+def _in_parts(venue: str, payload: Payload, size: int) -> Iterator[Records]:
+    parts = read_csv_in_parts(venue, payload, _TICKER_CSV, size=size)
+    return (records.with_facts([payload], "exchange") for records in parts)
+
+
 def _samples(exchange: Exchange, records: Records) -> Sifted:
     """The last line of each five minutes of the file's own day that tells open interest, or, if
-    none does, the last one."""
+    none does, the last one; of a part of the file."""
     lines = sift(
         records,
         "open_interest",
@@ -398,20 +438,27 @@ def _samples(exchange: Exchange, records: Records) -> Sifted:
         sampled_at=moment.dt.truncate(f"{EVERY.seconds}s") + EVERY,
         told=pl.col("amount").is_not_null(),
     ).rows.filter((pl.col("sampled_at") > day) & (pl.col("sampled_at") <= day + timedelta(days=1)))
-    last = (
-        ended.sort("symbol", "sampled_at", "told", "sampled_at_original", "raw_row")
-        .unique(["symbol", "sampled_at"], keep="last", maintain_order=True)
-        .with_columns(
-            pl.lit(EVERY.seconds // 60).alias("sample_interval_minutes"),
-            _unit(exchange, exchange.unit).alias("unit"),
-            pl.lit(exchange.sides).alias("sides"),
-        )
+    return replace(lines, rows=detached(_last(ended.drop("exchange", "^path_.*$"))))
+
+
+def _last(lines: pl.DataFrame) -> pl.DataFrame:
+    """Of lines or of the last ones of several parts: those that stand."""
+    return lines.sort("symbol", "sampled_at", "told", "sampled_at_original", "raw_row").unique(
+        ["symbol", "sampled_at"], keep="last", maintain_order=True
     )
-    return replace(lines, rows=last)
 
 
-def _settlements(exchange: Exchange, records: Records) -> Sifted:
-    """The last lines before `funding_timestamp` moved on."""
+def _counted(exchange: Exchange, last: pl.DataFrame, rejected: pl.DataFrame) -> Sifted:
+    rows = last.with_columns(
+        pl.lit(EVERY.seconds // 60).alias("sample_interval_minutes"),
+        _unit(exchange, exchange.unit).alias("unit"),
+        pl.lit(exchange.sides).alias("sides"),
+    )
+    return Sifted("open_interest", rows, rejected.filter(dataset="open_interest"))
+
+
+def _rates(exchange: Exchange, records: Records) -> Sifted:
+    """The lines of a part that tell a rate, and until when it runs."""
     rate = exact_rate("funding_rate")
     lines = sift(
         records,
@@ -426,13 +473,19 @@ def _settlements(exchange: Exchange, records: Records) -> Sifted:
         at="told_at",
         checks=_checks(exchange, records, "told_at"),
     )
-    told = (
-        lines.rows.filter(
-            pl.lit(exchange.settles),
-            pl.col("due").is_not_null() & pl.col("funding_rate").is_not_null(),
-        )
-        .sort("symbol", "told_at", "raw_row")
-        .with_columns(pl.col("due", "told_at").shift(-1).over("symbol").name.prefix("next_"))
+    told = lines.rows.filter(
+        pl.lit(exchange.settles),
+        pl.col("due").is_not_null() & pl.col("funding_rate").is_not_null(),
+    )
+    return replace(lines, rows=told.drop("exchange", "^path_.*$"))
+
+
+def _settlements(
+    venue: str, payload: Payload, lines: pl.DataFrame, rejected: pl.DataFrame
+) -> Sifted:
+    """The last lines before `funding_timestamp` moved on."""
+    told = lines.sort(*ORDER).with_columns(
+        pl.col("due", "told_at").shift(-1).over("symbol").name.prefix("next_")
     )
     settled = (
         told.filter(
@@ -450,22 +503,28 @@ def _settlements(exchange: Exchange, records: Records) -> Sifted:
     )
     stale = pl.col("due") - pl.col("told_at") > STALE
     return Sifted(
-        lines.dataset,
+        "funding_rates",
         settled.filter(~stale),
-        pl.concat([lines.rejected, _stale(settled.filter(stale), records)]),
+        pl.concat(
+            [
+                rejected.filter(dataset="funding_rates"),
+                _stale(venue, payload, settled.filter(stale)),
+            ]
+        ),
     )
 
 
-def _stale(rows: pl.DataFrame, records: Records) -> pl.DataFrame:
-    places = rows.select("raw_key", "raw_row").iter_rows()
+def _stale(venue: str, payload: Payload, rows: pl.DataFrame) -> pl.DataFrame:
+    # In the order of the file, which is read once more for them.
+    rows = rows.sort("raw_row")
+    text_of = TextsInPassing(venue, [payload], _TICKER_CSV).text
+    texts = [text_of(payload.raw_key, number)[:RAW_TEXT_LIMIT] for number in rows["raw_row"]]
     minutes = (pl.col("due") - pl.col("told_at")).dt.total_minutes()
     return rows.with_columns(
         dataset=pl.lit("funding_rates"),
         at=pl.col("due"),
         reason=pl.format("funding_rate was last told {} minutes before its settlement", minutes),
-        raw_text=pl.Series(
-            [records.text_of(*place)[:RAW_TEXT_LIMIT] for place in places], dtype=pl.String
-        ),
+        raw_text=pl.Series(texts, dtype=pl.String),
     ).select(*REJECTED_SCHEMA)
 
 
