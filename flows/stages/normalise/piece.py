@@ -155,7 +155,7 @@ def _readings(
             if kept is not None:
                 reading = reading.beside(kept)
             if following is not None:
-                kept = reading.of(following.keys).onwards(following.days[0], looks_back(venue))
+                kept = reading.onwards(following.days[0], looks_back(venue)).of(following.keys)
             handed_on = [reading]
             del reading
             yield handed_on.pop()
