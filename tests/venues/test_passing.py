@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import partial
 
@@ -10,10 +12,20 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from transforms.answers import json_texts, read_json, read_json_in_parts
 from transforms.native import NATIVE_SCHEMAS
 from transforms.passing import Texts, TextsInPassing, detached, together
-from transforms.payload import NOTES_SCHEMA, READ_SCHEMA, REJECTED_SCHEMA, Facts, Parsed, Payload
+from transforms.payload import (
+    NOTES_SCHEMA,
+    READ_SCHEMA,
+    REJECTED_SCHEMA,
+    BadPayload,
+    Facts,
+    Parsed,
+    Payload,
+)
 from transforms.schemas.column import SourceKind
+from transforms.venues.binance import parse_force_orders
 from transforms.venues.hyperliquid import parse_contexts
 
 DAY = date(2025, 11, 13)
@@ -58,6 +70,72 @@ def test_contexts_in_parts_are_those_of_the_whole() -> None:
     for size in (700, 7000):
         assert_same(parse(size=size), whole)
         assert_same(parse_contexts(files[::-1], size=size), whole)
+
+
+def recording(name: str, orders: int) -> Payload:
+    """One message a line, as bare and with its arrival, and now and then one that is none."""
+    said: list[str] = []
+    for n in range(orders):
+        order = {"s": "BTCUSDT", "S": "SELL", "q": "2", "p": "9", "ap": "8", "X": "FILLED"}
+        event = {
+            "e": "forceOrder",
+            "o": order | {"l": "1", "z": f"{n + 1}", "T": 1763000000000 + n},
+        }
+        message = {"arrival_ns": str(n), "message": event} if n % 2 else event
+        said.append(json.dumps(message))
+        said += ["", '{"e": "forceOrder", "o": {"s"', "<html>"] if n % 10 == 3 else []
+    path = f"ws-forceOrder/{name}.jsonl"
+    content = ("\ufeff" + "\n".join(said)).encode()
+    return Payload(f"raw/{name}", path, content, SourceKind.DUMP, Facts(), NOW)
+
+
+def document(name: str) -> Payload:
+    [message, *_] = recording(name, 1).content.decode("utf-8-sig").splitlines()
+    content = f"[{message}, {message}, 7]".encode()
+    return replace(recording(name, 0), path=f"ws-forceOrder/{name}.json", content=content)
+
+
+def test_recorded_orders_in_parts_are_those_of_the_whole() -> None:
+    files = [document("c"), recording("b", 200), recording("a", 37), recording("d", 0)]
+    parse = partial(parse_force_orders, files)
+    whole = parse(size=1 << 30)
+    # In 200 orders there are 20 twos of lines that are none, in 37 there are 4.
+    assert whole.read["rows_read"].to_list() == [37 + 8, 200 + 40, 2 + 1, 0]
+    assert whole.rows["liquidations"].height == 37 + 200 + 2
+    assert whole.text_of is not None
+    for size in (1000, 30_000):
+        parts = parse(size=size)
+        assert_same(parts, whole)
+        assert_same(parse_force_orders(files[::-1], size=size), whole)
+    assert json.loads(whole.text_of("raw/b", 1))["o"]["z"] == "1"
+    assert whole.text_of("raw/b", 5) == '{"e": "forceOrder", "o": {"s"'
+
+
+def test_parts_of_answers_have_the_texts_of_the_whole() -> None:
+    columns = {"z": ("o", "z")}
+    files = [recording("a", 40), document("b"), recording("c", 3)]
+
+    def rows_of(message: object) -> list[object] | None:
+        return [message] if isinstance(message, dict) else None
+
+    whole = read_json("examplex", files, columns, rows_of)
+    texts = json_texts("examplex", files, columns, rows_of)
+    for size in (64, 1000, 1 << 20):
+        parts = list(read_json_in_parts("examplex", files, columns, rows_of, size=size))
+        assert len(parts) > 1 or size == 1 << 20
+        seen = 0
+        for part in parts:
+            places = part.frame.select("raw_key", "raw_row").rows()
+            places += [(bad.raw_key, bad.raw_row) for bad in part.unreadable]
+            assert len(places) == sum(part.read.values())
+            for place in places:
+                assert part.text_of(*place) == whole.text_of(*place) == texts(*place)
+            seen += len(places)
+        assert seen == sum(whole.read.values()) == 40 + 8 + 3 + 3
+        frame = pl.concat([part.frame for part in parts])
+        assert_frame_equal(frame, whole.frame)
+    with pytest.raises(BadPayload, match="empty file"):
+        list(read_json_in_parts("x", [replace(files[1], content=b"")], columns, rows_of))
 
 
 # ---- Together -----------------------------------------------------------------------------------
