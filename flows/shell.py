@@ -51,7 +51,7 @@ def run_shell(settings: Settings, program: str, console: Console) -> None:
     sys.stdout.flush()
     devices = [Path("/dev/tty"), Path("/dev/null")]
     confine(execute=[prompt, *_loader(prompt)], write=[*devices, _history()])
-    arguments = ["-no-init", "-readonly"]
+    arguments = ["-no-init", "-readonly", _shade()]
     for command in _SETTINGS:
         arguments += ["-cmd", command]
     _become(prompt, [*arguments, str(build)])
@@ -99,6 +99,15 @@ def _found(program: str, remedy: str) -> Path:
     if path is None:
         raise NoPrompt(f"{program} is not on PATH: {remedy}")
     return Path(path)
+
+
+def _shade() -> str:
+    """Colours for a dark or a light terminal, as COLORFGBG has it (`15;0`), else dark.
+
+    Left to itself the prompt asks the terminal, and hangs where the answer is lost.
+    """
+    background = os.environ.get("COLORFGBG", "").rpartition(";")[2]
+    return "-light-mode" if background in {"7", "15"} else "-dark-mode"
 
 
 def _loader(program: Path) -> list[Path]:

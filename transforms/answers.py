@@ -1,21 +1,26 @@
 """JSON answers and recordings: one answer, an array of answers, or one message a line.
 
-Numbers stay text from the file to the typed row, so that no digit is lost on the way.
+Numbers stay text from the file to the typed row, so that no digit is lost on the way. A recording
+may be years long, and a message parsed is ten times as large as its text: such are read in parts.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
 import polars as pl
 
-from transforms.container import unpack, unpack_lines
+from transforms.container import unpack, unpack_blocks, unpack_lines
+from transforms.passing import TextOf, Texts, TextsInPassing
 from transforms.payload import BadPayload, Payload
 from transforms.records import Records, Unreadable
+
+PART_BYTES = 1 << 22  # 4 MiB of text
+_BOM = b"\xef\xbb\xbf"
 
 Where = tuple[str | int, ...]
 """Where a cell stands in a record: names of objects, positions in arrays."""
@@ -37,20 +42,22 @@ class _Collected:
     arrivals: list[str | None] = field(default_factory=list)
     columns: dict[str, list[str | None]] = field(init=False)
     read: dict[str, int] = field(default_factory=dict)
+    before: dict[str, int] = field(default_factory=dict)  # records that earlier parts have
     unreadable: list[Unreadable] = field(default_factory=list)
     originals: dict[str, list[object]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.columns = {name: [] for name in self.wanted}
 
-    def open(self, raw_key: str) -> None:
+    def open(self, raw_key: str, before: int = 0) -> None:
         self.read[raw_key] = 0
+        self.before[raw_key] = before
         self.originals[raw_key] = []
 
     def _count(self, raw_key: str, original: object) -> int:
         self.read[raw_key] += 1
         self.originals[raw_key].append(original)
-        return self.read[raw_key]
+        return self.before[raw_key] + self.read[raw_key]
 
     def set_aside(self, raw_key: str, original: object, reason: str) -> None:
         row = self._count(raw_key, original)
@@ -67,8 +74,25 @@ class _Collected:
             self.columns[name].append(_cell(record, where))
 
     def text(self, raw_key: str, raw_row: int) -> str:
-        original = self.originals[raw_key][raw_row - 1]
+        original = self.originals[raw_key][raw_row - self.before[raw_key] - 1]
         return _encodable(original if isinstance(original, str) else _compact(original))
+
+    def records(self) -> Records:
+        return Records(
+            frame=pl.DataFrame(
+                {
+                    "raw_key": self.raw_keys,
+                    "raw_row": self.raw_rows,
+                    "arrival_ns": self.arrivals,
+                    **self.columns,
+                },
+                schema={"raw_key": pl.String(), "raw_row": pl.Int64(), "arrival_ns": pl.String()}
+                | {name: pl.String() for name in self.wanted},
+            ),
+            read=self.read,
+            unreadable=self.unreadable,
+            text_of=self.text,
+        )
 
 
 def read_json(
@@ -96,35 +120,84 @@ def read_json(
     """
     found = _Collected(columns)
     for payload in payloads:
+        found.open(payload.raw_key)
         if lines_with is not None:
-            found.open(payload.raw_key)
             lines = _told_of(lines_with, unpack_lines(payload, venue=venue))
             _read_lines(payload.raw_key, lines, rows_of, found)
             continue
-        content = unpack(payload, venue=venue).removeprefix(b"\xef\xbb\xbf")
-        found.open(payload.raw_key)
-        if ".jsonl" in PurePosixPath(payload.path).suffixes:
+        content = unpack(payload, venue=venue).removeprefix(_BOM)
+        if _is_lines(payload):
             _read_lines(payload.raw_key, content.split(b"\n"), rows_of, found)
-            continue
-        try:
-            _read_document(payload.raw_key, _loads(content), rows_of, found)
-        except ValueError as error:
-            raise BadPayload(venue, payload.path, _encodable(str(error))) from None
-    return Records(
-        frame=pl.DataFrame(
-            {
-                "raw_key": found.raw_keys,
-                "raw_row": found.raw_rows,
-                "arrival_ns": found.arrivals,
-                **found.columns,
-            },
-            schema={"raw_key": pl.String(), "raw_row": pl.Int64(), "arrival_ns": pl.String()}
-            | {name: pl.String() for name in columns},
-        ),
-        read=found.read,
-        unreadable=found.unreadable,
-        text_of=found.text,
-    )
+        else:
+            _read_whole(venue, payload, content, rows_of, found)
+    return found.records()
+
+
+def read_json_in_parts(
+    venue: str,
+    payloads: Iterable[Payload],
+    columns: Mapping[str, Where],
+    rows_of: RowsOf,
+    *,
+    size: int = PART_BYTES,
+) -> Iterator[Records]:
+    """The records of `read_json`, some at a time: those of a few files, or of a part of one.
+
+    Each part comes of about `size` bytes of text; there is at least one. `raw_row` counts over
+    the whole file, `read` and `text_of` are about the part. A `.json` is one part at least, with
+    all it has.
+
+    Raises BadPayload like `read_json`, possibly after some parts.
+    """
+    found, held = _Collected(columns), 0
+    for payload in payloads:
+        key = payload.raw_key
+        found.open(key)
+        for number, block in enumerate(_blocks(venue, payload, size)):
+            content = block if number else block.removeprefix(_BOM)
+            if held and held + len(content) > size:
+                before = found.before[key] + found.read[key]
+                yield found.records()
+                found, held = _Collected(columns), 0
+                found.open(key, before)
+            held += len(content)
+            if _is_lines(payload):
+                _read_lines(key, content.split(b"\n"), rows_of, found)
+            else:
+                _read_whole(venue, payload, content, rows_of, found)
+    yield found.records()
+
+
+def json_texts(
+    venue: str, payloads: Sequence[Payload], columns: Mapping[str, Where], rows_of: RowsOf
+) -> TextOf:
+    """The texts of the records of JSON files of which only parts are held."""
+    files = {payload.raw_key: payload for payload in payloads}
+
+    def parts_of(raw_key: str) -> Iterator[Texts]:
+        parts = read_json_in_parts(venue, [files[raw_key]], columns, rows_of)
+        return (Texts(part.read[raw_key], part.text_of) for part in parts)
+
+    return TextsInPassing(parts_of).text
+
+
+def _blocks(venue: str, payload: Payload, size: int) -> Iterator[bytes]:
+    if _is_lines(payload):
+        return unpack_blocks(payload, size=size, venue=venue)
+    return iter([unpack(payload, venue=venue)])
+
+
+def _is_lines(payload: Payload) -> bool:
+    return ".jsonl" in PurePosixPath(payload.path).suffixes
+
+
+def _read_whole(
+    venue: str, payload: Payload, content: bytes, rows_of: RowsOf, found: _Collected
+) -> None:
+    try:
+        _read_document(payload.raw_key, _loads(content), rows_of, found)
+    except ValueError as error:
+        raise BadPayload(venue, payload.path, _encodable(str(error))) from None
 
 
 def rows_in(venue: str, path: str, content: bytes, rows_of: RowsOf) -> Sequence[object]:

@@ -16,7 +16,7 @@ from datetime import timedelta
 
 import polars as pl
 
-from transforms.tabular import detached
+from transforms.passing import detached
 
 RECENT = 1 << 18  # lines; 500 symbols told of ten times a second come to so many in a minute
 ORDER = ("symbol", "told_at", "raw_row")

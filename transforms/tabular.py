@@ -19,10 +19,11 @@ import polars as pl
 
 from transforms.container import LINES_LIMIT, unpack, unpack_blocks
 from transforms.csv_layout import Layout, cells_of, decoded, header_of
+from transforms.passing import TextOf, Texts, TextsInPassing
 from transforms.payload import BadPayload, Payload
 from transforms.records import Records, Unreadable
 
-__all__ = ["PART_BYTES", "Layout", "TextsInPassing", "detached", "read_csv", "read_csv_in_parts"]
+__all__ = ["PART_BYTES", "Layout", "csv_texts", "read_csv", "read_csv_in_parts"]
 
 PART_BYTES = 1 << 24  # 16 MiB of text, which come to some 150 MB on their way to typed rows
 _BOM = b"\xef\xbb\xbf"
@@ -83,41 +84,15 @@ def read_csv_in_parts(
     return (_read([part], layout) for part in _parts(venue, payload, layout, size, limit))
 
 
-@dataclass(slots=True)
-class TextsInPassing:
-    """Finds the text of records of files that are not held, by reading them once more.
+def csv_texts(venue: str, payloads: Sequence[Payload], layout: Layout) -> TextOf:
+    """The texts of the records of csv files of which only parts are held."""
+    files = {payload.raw_key: payload for payload in payloads}
 
-    Records that are asked for in order of their numbers cost one reading of their file.
-    """
+    def parts_of(raw_key: str) -> Iterator[Texts]:
+        parts = _parts(venue, files[raw_key], layout, PART_BYTES, LINES_LIMIT)
+        return (Texts(part.count, _Lines({raw_key: part}).text) for part in parts)
 
-    venue: str
-    payloads: Sequence[Payload]
-    layout: Layout
-    _of: str = ""
-    _coming: Iterator[_File] = field(default_factory=lambda: iter(()))
-    _part: _File | None = None
-    _lines: _Lines = field(default_factory=lambda: _Lines({}))
-
-    def text(self, raw_key: str, raw_row: int) -> str:
-        """The record as it stands in its file. Raises KeyError where there is none."""
-        if raw_key != self._of or (self._part is not None and raw_row <= self._part.before):
-            payload = {p.raw_key: p for p in self.payloads}[raw_key]
-            self._of, self._part = raw_key, None
-            self._coming = _parts(self.venue, payload, self.layout, PART_BYTES, LINES_LIMIT)
-        while self._part is None or raw_row > self._part.before + self._part.count:
-            self._part = next(self._coming, None)
-            if self._part is None:
-                raise KeyError(raw_row)
-            self._lines = _Lines({raw_key: self._part})
-        return self._lines.text(raw_key, raw_row)
-
-
-def detached(rows: pl.DataFrame) -> pl.DataFrame:
-    """The same rows, chosen from a part, without the rest of its text: Polars shares the buffers
-    of long strings between a column and what is chosen from it."""
-    return rows.with_columns(
-        pl.concat_str(name, pl.lit("")) for name, dtype in rows.schema.items() if dtype == pl.String
-    )
+    return TextsInPassing(parts_of).text
 
 
 def _read(files: Sequence[_File], layout: Layout) -> Records:

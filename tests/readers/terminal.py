@@ -15,10 +15,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 _STYLE = re.compile(rb"\x1b(\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[=>])")
-_ASKED = {
-    b"\x1b[c": b"\x1b]11;rgb:0000/0000/0000\x1b\\\x1b[?1;2c",  # what kind, and how dark, is it?
-    b"\x1b[6n": b"\x1b[1;1R",  # where is the cursor?
-}
 PATIENCE = 60.0
 """Seconds; a busy machine starts Python slowly."""
 
@@ -40,15 +36,35 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self._file, text.encode())
 
-    def wait_for(self, text: str) -> str:
-        """What was shown from the last wait on, once `text` is in it. Raises AssertionError."""
+    def wait_for(self, text: str) -> None:
+        """Until `text` is in what was shown after the last wait. Raises AssertionError."""
         until = time.monotonic() + PATIENCE
         while text not in self.seen[self._read :]:
-            assert time.monotonic() < until, f"no {text!r} in {self.seen[self._read :]!r}"
-            assert self._more(), f"ended without {text!r}: {self.seen[self._read :]!r}"
-        shown = self.seen[self._read :]
+            self._read_on(until, text)
+        self._read = self.seen.index(text, self._read) + len(text)
+
+    def told(self, line: str, prompt: str) -> str:
+        """What is shown once a line is typed, its echo included, up to the next prompt.
+
+        While a line is typed it is drawn anew, prompt and all: only a prompt that nothing follows
+        is the next one. Raises AssertionError.
+        """
+        self._read = len(self.seen)
+        self.type(f"{line}\r")
+        until = time.monotonic() + PATIENCE
+        quiet = False
+        while not (quiet and (shown := self.seen[self._read :]) and shown.endswith(prompt)):
+            quiet = not self._read_on(until, prompt)
         self._read = len(self.seen)
         return shown
+
+    def _read_on(self, until: float, text: str) -> bool:
+        """Whether something more was shown within a moment."""
+        before = len(self._raw)
+        said = f"{text!r} in {self.seen[self._read :]!r}"
+        assert time.monotonic() < until, f"no {said}"
+        assert self._more(), f"ended without {said}"
+        return len(self._raw) > before
 
     def ended(self) -> int:
         """The exit code, once the program has ended."""
@@ -58,15 +74,12 @@ class Terminal:
         return self.process.wait(timeout=PATIENCE)
 
     def _more(self) -> bool:
-        if not select.select([self._file], [], [], 0.2)[0]:
+        if not select.select([self._file], [], [], 0.3)[0]:
             return True
         try:
             shown = os.read(self._file, 65536)
         except OSError:  # the other end is closed
             return False
-        for question, answer in _ASKED.items():
-            if question in shown:
-                os.write(self._file, answer)
         self._raw += shown
         return bool(shown)
 

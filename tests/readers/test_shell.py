@@ -30,10 +30,7 @@ def opened(config: Path, home: Path) -> Iterator[Terminal]:
 
 
 def told(seen: Terminal, line: str) -> str:
-    """What is shown after a line; an echo of the line is part of it."""
-    seen.type(f"{line}\r")
-    seen.wait_for("\n")
-    return seen.wait_for(PROMPT)
+    return seen.told(line, PROMPT)
 
 
 def everything(folder: Path) -> dict[str, str]:
@@ -146,7 +143,15 @@ def test_it_runs_no_programs(config: Path, tmp_path: Path) -> None:
 def test_without_the_kernels_help_it_would(shelf: Shelf, tmp_path: Path) -> None:
     """Or the test above would hold for another reason."""
     prompt = shell._prompt()
-    command = [str(prompt), "-no-init", "-readonly", "-cmd", f".prompt '{PROMPT}' ' '", "-safe"]
+    command = [
+        str(prompt),
+        "-no-init",
+        "-readonly",
+        "-cmd",
+        f".prompt '{PROMPT}' ' '",
+        "-safe",
+        "-dark-mode",
+    ]
     with terminal([*command, str(shelf.link)], HOME=str(tmp_path)) as seen:
         seen.wait_for(PROMPT)
         assert _runs(seen, tmp_path)

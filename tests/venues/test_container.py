@@ -11,7 +11,7 @@ import pytest
 
 from tests.venues.cases import pack
 from transforms import container
-from transforms.container import unpack, unpack_blocks, unpack_lines
+from transforms.container import check_openable, unpack, unpack_blocks, unpack_lines
 from transforms.payload import BadPayload, Facts, Payload
 from transforms.schemas.column import SourceKind
 
@@ -187,6 +187,8 @@ def test_broken(path: str, content: bytes, reason: str) -> None:
     assert raised.value.venue == "examplex"
     with pytest.raises(BadPayload, match=reason):
         list(unpack_blocks(payload(path, content), size=64))
+    with pytest.raises(BadPayload, match=reason):
+        check_openable(payload(path, content), venue="examplex")
 
 
 def test_bytes_in_front_of_the_first_member() -> None:
@@ -206,6 +208,7 @@ def test_bytes_in_front_of_the_first_member() -> None:
 def test_bombs_are_refused_at_the_limit(path: str, content: bytes) -> None:
     assert unpack(payload(path, content), limit=len(TEXT)) == TEXT
     assert b"".join(unpack_blocks(payload(path, content), size=64, limit=len(TEXT))) == TEXT
+    check_openable(payload(path, content), limit=len(TEXT))
     with pytest.raises(BadPayload, match="inflates to"):
         unpack(payload(path, content), limit=len(TEXT) - 1)
     with pytest.raises(BadPayload, match="inflates to"):

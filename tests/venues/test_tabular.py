@@ -16,7 +16,7 @@ from transforms import tabular
 from transforms.payload import BadPayload, Facts, Payload
 from transforms.records import Records
 from transforms.schemas.column import SourceKind
-from transforms.tabular import Layout, TextsInPassing, read_csv, read_csv_in_parts
+from transforms.tabular import Layout, csv_texts, read_csv, read_csv_in_parts
 
 LAYOUT = Layout.of("time name amount", words="name", required="time amount", extra="note")
 
@@ -198,7 +198,7 @@ def same(content: bytes, size: int) -> int:
     assert_frame_equal(streamed.frame, whole.frame)
     assert streamed.read == whole.read
     assert list(streamed.unreadable) == list(whole.unreadable)
-    texts = TextsInPassing("examplex", [payload], LAYOUT).text
+    texts = csv_texts("examplex", [payload], LAYOUT)
     for number in range(1, whole.read["a"] + 1):
         assert streamed.text_of("a", number) == whole.text_of("a", number) == texts("a", number)
     return len(parts)
@@ -260,7 +260,7 @@ def test_what_cannot_be_read_in_parts() -> None:
 
 def test_texts_in_passing_in_any_order() -> None:
     files = [file(name, b"".join(b"%d,x,2\n" % n for n in range(9))) for name in "ab"]
-    texts = TextsInPassing("examplex", files, LAYOUT).text
+    texts = csv_texts("examplex", files, LAYOUT)
     places = [("a", 2), ("a", 9), ("b", 1), ("a", 1), ("b", 9)]
     assert [texts(*place) for place in places] == ["1,x,2", "8,x,2", "0,x,2", "0,x,2", "8,x,2"]
     for place in (("c", 1), ("a", 10)):

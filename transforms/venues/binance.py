@@ -27,9 +27,19 @@ from functools import partial
 import polars as pl
 
 from transforms.answer_paths import DATED, NAMED, SUFFIX, edges, file_times, milliseconds
-from transforms.answers import RefusedError, RowsOf, read_json, rows_in, stamps_in
+from transforms.answers import (
+    PART_BYTES,
+    RefusedError,
+    RowsOf,
+    json_texts,
+    read_json,
+    read_json_in_parts,
+    rows_in,
+    stamps_in,
+)
 from transforms.endpoints import Asker, Parser, asked, dumped, perpetuals
 from transforms.native import Unit
+from transforms.passing import together
 from transforms.payload import NOTES_SCHEMA, BadPayload, Facts, Parsed, Payload
 from transforms.records import (
     Fault,
@@ -660,11 +670,20 @@ def parse_ratio_answers(endpoint: str, payloads: Sequence[Payload]) -> Parsed:
     )
 
 
-def parse_force_orders(payloads: Sequence[Payload]) -> Parsed:
-    """forceOrder events; the day is that of the order (`o.T`), not of the message (`E`)."""
+def parse_force_orders(payloads: Sequence[Payload], *, size: int = PART_BYTES) -> Parsed:
+    """forceOrder events; the day is that of the order (`o.T`), not of the message (`E`).
+
+    Recordings may be of years: they are read in parts of `size` bytes of text.
+    """
     fields = ("s", "S", "q", "p", "ap", "X", "l", "z", "T")
-    records = read_json(NAME, payloads, {name: ("o", name) for name in fields}, _force_orders)
-    records = records.with_facts(payloads)
+    columns = {name: ("o", name) for name in fields}
+    parts = read_json_in_parts(NAME, payloads, columns, _force_orders, size=size)
+    texts = json_texts(NAME, payloads, columns, _force_orders)
+    return together((_orders(part, payloads) for part in parts), ("liquidations",), texts)
+
+
+def _orders(records: Records, payloads: Sequence[Payload]) -> Parsed:
+    records = records.with_facts(p for p in payloads if p.raw_key in records.read)
     orders = sift(
         records,
         "liquidations",

@@ -37,9 +37,11 @@ from transforms.answers import RefusedError, read_json, rows_in, stamps_in
 from transforms.endpoints import Parser, answers_at, asked, dumped
 from transforms.fills import NOTHING_FILLED, accumulated
 from transforms.native import Unit
+from transforms.passing import together
 from transforms.payload import BadPayload, Facts, Parsed, Payload
 from transforms.records import (
     Fault,
+    Records,
     assemble,
     epoch,
     exact_rate,
@@ -59,7 +61,7 @@ from transforms.schemas.column import (
     SourceKind,
 )
 from transforms.settlements import settlements
-from transforms.tabular import Layout, read_csv
+from transforms.tabular import PART_BYTES, Layout, csv_texts, read_csv_in_parts
 from transforms.venue import Feed, Instrument, RateLimit, Regime, Request, Venue, Window
 
 NAME = "hyperliquid"
@@ -113,9 +115,21 @@ _CONTEXTS = Layout.of(
 )
 
 
-def parse_contexts(payloads: Sequence[Payload]) -> Parsed:
-    """Of several snapshots within a minute the one nearest to its start comes first."""
-    records = read_csv(NAME, payloads, _CONTEXTS).with_facts(payloads)
+def parse_contexts(payloads: Sequence[Payload], *, size: int = PART_BYTES) -> Parsed:
+    """Of several snapshots within a minute the one nearest to its start comes first.
+
+    A day is some 40 MB of text; files are read in parts of `size` bytes of it.
+    """
+    parts = (
+        _contexts(records.with_facts([payload]))
+        for payload in payloads
+        for records in read_csv_in_parts(NAME, payload, _CONTEXTS, size=size)
+    )
+    texts = csv_texts(NAME, payloads, _CONTEXTS)
+    return together(parts, ("open_interest", "prices"), texts)
+
+
+def _contexts(records: Records) -> Parsed:
     wanted = ["coin", "time", "open_interest", "mark_px"]
     frame = records.frame.with_columns(pl.col(wanted).replace("null", None))
     records = replace(records, frame=frame)

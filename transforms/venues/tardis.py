@@ -46,10 +46,10 @@ import polars as pl
 
 from transforms.around_moves import ORDER, AroundMoves
 from transforms.fills import NOTHING_FILLED, accumulated
-from transforms.native import NATIVE_SCHEMAS, Unit
+from transforms.native import Unit
+from transforms.passing import detached, together
 from transforms.payload import (
     NOTES_SCHEMA,
-    READ_SCHEMA,
     REJECTED_SCHEMA,
     Facts,
     Parsed,
@@ -72,14 +72,7 @@ from transforms.records import (
     word,
 )
 from transforms.schemas.column import Margin, Side, SourceKind
-from transforms.tabular import (
-    PART_BYTES,
-    Layout,
-    TextsInPassing,
-    detached,
-    read_csv,
-    read_csv_in_parts,
-)
+from transforms.tabular import PART_BYTES, Layout, csv_texts, read_csv, read_csv_in_parts
 from transforms.venue import Carrier, Feed, Instrument
 from transforms.venues import binance, bitmex
 
@@ -292,25 +285,6 @@ def _unit(exchange: Exchange, unit: Unit) -> pl.Expr:
     return pl.when(inverse).then(pl.lit(_USD.value)).otherwise(counted)
 
 
-def _together(parts: Sequence[Parsed], datasets: Sequence[str]) -> Parsed:
-    """Parts of different files as one, in an order that does not depend on theirs."""
-    rows = {
-        name: pl.concat(
-            [pl.DataFrame(schema=NATIVE_SCHEMAS[name]), *(part.rows[name] for part in parts)]
-        ).sort("raw_key", "raw_row")
-        for name in datasets
-    }
-    read = pl.concat([pl.DataFrame(schema=READ_SCHEMA), *(part.read for part in parts)])
-    rejected = pl.concat([pl.DataFrame(schema=REJECTED_SCHEMA), *(p.rejected for p in parts)])
-    notes = pl.concat([pl.DataFrame(schema=NOTES_SCHEMA), *(part.notes for part in parts)])
-    return Parsed(
-        rows,
-        read.sort("dataset", "raw_key"),
-        rejected.sort("dataset", "raw_key", "raw_row"),
-        notes.sort("raw_key", "name"),
-    )
-
-
 # ---- Liquidations -------------------------------------------------------------------------------
 
 
@@ -319,7 +293,8 @@ def parse_liquidations(venue: str, payloads: Sequence[Payload]) -> Parsed:
     for payload in payloads:
         of.setdefault(payload.facts.labels["exchange"], []).append(payload)
     parts = [_liquidations(venue, EXCHANGES[name], files) for name, files in sorted(of.items())]
-    return _together(parts, [LIQUIDATIONS])
+    texts = csv_texts(venue, payloads, _LIQUIDATIONS_CSV)
+    return together(parts, [LIQUIDATIONS], texts)
 
 
 def _liquidations(venue: str, exchange: Exchange, payloads: Sequence[Payload]) -> Parsed:
@@ -362,8 +337,7 @@ def parse_tickers(
     size: bytes of text in a part; it makes no difference to what comes out.
     """
     parts = [_ticker(venue, datasets, payload, size) for payload in payloads]
-    texts = TextsInPassing(venue, payloads, _TICKER_CSV)
-    return replace(_together(parts, datasets), text_of=texts.text)
+    return together(parts, datasets, csv_texts(venue, payloads, _TICKER_CSV))
 
 
 def _ticker(venue: str, datasets: Sequence[str], payload: Payload, size: int) -> Parsed:
@@ -398,10 +372,10 @@ def _ticker(venue: str, datasets: Sequence[str], payload: Payload, size: int) ->
         schema=NOTES_SCHEMA,
         orient="row",
     )
-    texts = TextsInPassing(venue, [payload], _TICKER_CSV)
+    texts = csv_texts(venue, [payload], _TICKER_CSV)
     parsed = [
         # A record is what the lines come to; how many lines there were, the notes say.
-        assemble(Records(pl.DataFrame(), {payload.raw_key: count}, (), texts.text), [part])
+        assemble(Records(pl.DataFrame(), {payload.raw_key: count}, (), texts), [part])
         for part, count in zip(found, kept, strict=True)
     ]
     return Parsed(
@@ -517,7 +491,7 @@ def _settlements(
 def _stale(venue: str, payload: Payload, rows: pl.DataFrame) -> pl.DataFrame:
     # In the order of the file, which is read once more for them.
     rows = rows.sort("raw_row")
-    text_of = TextsInPassing(venue, [payload], _TICKER_CSV).text
+    text_of = csv_texts(venue, [payload], _TICKER_CSV)
     texts = [text_of(payload.raw_key, number)[:RAW_TEXT_LIMIT] for number in rows["raw_row"]]
     minutes = (pl.col("due") - pl.col("told_at")).dt.total_minutes()
     return rows.with_columns(
