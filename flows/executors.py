@@ -23,7 +23,7 @@ WORTH_PROCESSES = 48_000_000
 """Weight from which work is shared out; another process needs a second to be of any use."""
 
 
-_ALLOCATOR = ("_RJEM_MALLOC_CONF", "dirty_decay_ms:5000,muzzy_decay_ms:0")
+_ALLOCATOR = ("_RJEM_MALLOC_CONF", "dirty_decay_ms:1000,muzzy_decay_ms:1000")
 """For Polars' allocator, in processes begun from here on: memory that one batch let go of is kept
 for the next one. To give it back and ask for it again is a sixth of the work."""
 
