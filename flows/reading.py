@@ -26,13 +26,22 @@ class NothingPublished(LookupError):
 
 
 def published(settings: Settings) -> tuple[Pointer, Path]:
-    """The pointer and the build on this machine. Raises NothingPublished."""
+    """The pointer and that very build on this machine. Raises NothingPublished."""
     publication = Publication(open_store(settings.lake, settings.s3.options()))
-    pointer = publication.current()
-    path = publication.local_build(settings.cache)
-    if pointer is None or path is None:
+    found = publication.local(settings.cache)
+    if found is None:
         raise NothingPublished(f"nothing is published in {settings.lake} yet; run a nightly first")
-    return pointer, path
+    return found
+
+
+def pointer_at(settings: Settings, moment: datetime) -> Pointer:
+    """What was published at `moment`, going back included, whether its build is still kept or not.
+
+    Raises NothingPublished before the first publish, ValueError for a naive time.
+    """
+    return _pointer_at(
+        Publication(open_store(settings.lake, settings.s3.options())), settings, moment
+    )
 
 
 def published_at(settings: Settings, moment: datetime) -> tuple[Pointer, Path]:
@@ -42,9 +51,7 @@ def published_at(settings: Settings, moment: datetime) -> tuple[Pointer, Path]:
     ValueError for a naive time.
     """
     publication = Publication(open_store(settings.lake, settings.s3.options()))
-    pointer = publication.at(moment)
-    if pointer is None:
-        raise NothingPublished(f"nothing was published in {settings.lake} at {moment.isoformat()}")
+    pointer = _pointer_at(publication, settings, moment)
     return pointer, _kept(publication, pointer, settings)
 
 
@@ -62,13 +69,20 @@ def published_of(settings: Settings, run_id: str) -> tuple[Pointer, Path]:
     return pointer, _kept(publication, pointer, settings)
 
 
+def _pointer_at(publication: Publication, settings: Settings, moment: datetime) -> Pointer:
+    pointer = publication.at(moment)
+    if pointer is None:
+        raise NothingPublished(f"nothing was published in {settings.lake} at {moment.isoformat()}")
+    return pointer
+
+
 def _kept(publication: Publication, pointer: Pointer, settings: Settings) -> Path:
     try:
         return publication.path_of(pointer, settings.cache)
     except ObjectNotFound as error:
         raise NoSuchBuild(
             f"the build of run {pointer.run_id} is no longer kept (`keep` in the configuration); "
-            "its rows are in every later one: FROM <table>_as_of('…')"
+            "a build whose `runs` have that run has its rows: FROM <table>_as_of(its finished_at)"
         ) from error
 
 

@@ -27,7 +27,7 @@ DEFAULT_CONFIG = Path("perpmill.toml")
 
 _PREFIX = "PERPMILL_"
 _NESTED = "__"
-_NOT_OURS = frozenset({"HOME"})  # where prefect.yaml finds this configuration
+_NOT_OURS = frozenset({"HOME", "SUPERSET_LOGIN"})  # of prefect.yaml and of bi/superset
 
 
 class ConfigError(ValueError):

@@ -13,7 +13,8 @@ import polars as pl
 
 from flows import queries
 from flows.query import answer, newest_day, reading_statements
-from perpmill.builds import connect, moment_of
+from flows.reading import pointer_at
+from perpmill.builds import connect, moment_of, settings_of
 from perpmill.errors import NoSuchBuild, NoSuchColumn, NoSuchTable, QueryError
 
 _FILTERS = {
@@ -43,7 +44,8 @@ def read(
     start, end: UTC days, inclusive. assets: of `base_asset`, as they are written there. venues: of
     `venue` (in tables of aggregators `provider`). columns: only these, in this order.
     as_of, run, config, lake: as for `connect`. Where the build of `as_of` is no longer kept, the
-    rows it held are taken from the current one, which has them all.
+    rows it held are taken from the current one, if that was made from it: after a rollback it may
+    not be, and then NoSuchBuild is raised.
 
     Column types are those of the schema; times are UTC and say so. NULL is not known, 0 is known
     to be zero.
@@ -68,9 +70,18 @@ def read(
     except NoSuchBuild:
         if as_of is None or table not in VERSIONED_TABLES:
             raise
+        # Not at `as_of` itself: readers may have been led back then to an earlier build, which
+        # the current one, made from a later one, knows nothing of.
+        seen = pointer_at(settings_of(config, lake), moment_of(as_of)).run_id
         connection = connect(config, lake=lake)
+        finished = connection.execute(
+            "SELECT finished_at FROM runs WHERE run_id = ?", [seen]
+        ).fetchone()
+        if finished is None:
+            connection.close()
+            raise
         source = f"{table}_as_of(?::TIMESTAMP)"
-        bound.append(moment_of(as_of).replace(tzinfo=None))
+        bound.append(finished[0])
     with closing(connection):
         there = _columns_of(connection, table)
         wanted = list(there) if columns is None else _known_columns(table, there, columns)

@@ -18,15 +18,21 @@ _LIQUIDATED = (
     Metric(
         "total_usd",
         "Liquidated",
-        "SUM(total_usd)",
-        "Positions liquidated [USD]; a lower bound where the feeds are throttled or partial",
+        # As market_daily adds: an amount without a price takes its own side out, not the other.
+        # The column total_usd is NULL then, and its sum would be less than those of the sides.
+        "CASE WHEN COUNT(long_usd) + COUNT(short_usd) > 0"
+        " THEN COALESCE(SUM(long_usd), 0) + COALESCE(SUM(short_usd), 0) END",
+        "Positions liquidated, what is known of either side [USD]; a lower bound where the feeds "
+        "are throttled or partial, or an amount has no price",
         usd=True,
     ),
     Metric(
         "long_share",
         "Share of longs",
-        "SUM(long_usd) / NULLIF(SUM(total_usd), 0)",
-        "Long positions among those liquidated, by value [fraction]. NULL: nothing was liquidated",
+        # NULL if all of a side is unknown: the total would be the other side alone.
+        "SUM(long_usd) / NULLIF(SUM(long_usd) + SUM(short_usd), 0)",
+        "Long positions among those liquidated, by value [fraction]. NULL: nothing was liquidated, "
+        "or nothing is known of a side",
         ".1%",
     ),
     Metric(
@@ -62,7 +68,8 @@ LIQUIDATIONS = Dataset(
             "unpriced_rows",
             "Instrument-days not priced",
             "COUNT(*) FILTER (WHERE total_usd IS NULL)",
-            "Instruments and days of which an amount has no price: they are not in the sums",
+            "Instruments and days of which an amount has no price: of the side it is of nothing is "
+            "in the sums, which are lower bounds",
             ",d",
         ),
     ),

@@ -23,7 +23,8 @@ PATH_IN_FILES = "/lake/published/perpmill.duckdb"
 
 def database(path: str) -> dict[str, Any]:
     """The database entry for a published build at `path`, absolute: read-only, and of all files
-    only that one, whatever somebody types into SQL Lab (as `flows.reading.connect`)."""
+    only that one, whatever somebody types into SQL Lab (as `flows.reading.connect`). What does not
+    fit into memory is refused, rather than written into the lake."""
     return {
         "database_name": "Perpmill",
         "sqlalchemy_uri": f"duckdb:///{path}",
@@ -44,6 +45,8 @@ def database(path: str) -> dict[str, Any]:
                         "autoload_known_extensions": False,
                         "enable_external_access": False,
                         "lock_configuration": True,
+                        # DuckDB would put what does not fit into memory beside the build.
+                        "temp_directory": "",
                     },
                 }
             },

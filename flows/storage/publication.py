@@ -123,6 +123,10 @@ class Publication:
 
         Raises ValueError for a naive time.
         """
+        # A kill between the swap and its record leaves the history without the newest pointer.
+        current = self.current()
+        if current is not None and current.published_at <= _utc(moment):
+            return current
         # By name, as in `_last_published`; stamps are as long as each other and sort by time.
         until = f"{_utc(moment):{_STAMP}}"
         keys = [
@@ -197,7 +201,12 @@ class Publication:
             self._settle(current)
 
     def local_build(self, cache: Path) -> Path | None:
-        """A path of the published build's bytes; None before the first publish.
+        """A path of the published build's bytes; None before the first publish."""
+        found = self.local(cache)
+        return None if found is None else found[1]
+
+    def local(self, cache: Path) -> tuple[Pointer, Path] | None:
+        """The published pointer and a path of that very build; None before the first publish.
 
         On a local lake the build itself. On a bucket a copy in `cache`, fetched once per build
         and verified. Raises BuildCorrupt if the bytes do not have the published hash, and
@@ -208,7 +217,7 @@ class Publication:
             if pointer is None:
                 return None
             try:
-                return self.path_of(pointer, cache)
+                return pointer, self.path_of(pointer, cache)
             except ObjectNotFound:
                 # Replaced and removed between the two looks; if not, it is really gone.
                 if attempt + 1 == _ATTEMPTS or self.current() == pointer:
@@ -221,19 +230,20 @@ class Publication:
         A tool that opens the published file for writing changes it in place, and every build
         after it would inherit that. Raises BuildCorrupt, also where the build is gone.
         """
-        pointer = self.current()
         try:
-            path = self.local_build(cache)
+            local = self.local(cache)
         except ObjectNotFound as error:
             raise BuildCorrupt(f"{error}; {_REMEDY}") from error
-        if path is not None and pointer is not None:
-            with path.open("rb") as stream:
-                found = hashlib.file_digest(stream, "sha256").hexdigest()
-            if found != pointer.sha256:
-                raise BuildCorrupt(
-                    f"{self._store.url(pointer.build)} was altered after it was published (its "
-                    f"SHA-256 is {found[:12]}…, published was {pointer.sha256[:12]}…); {_REMEDY}"
-                )
+        if local is None:
+            return None
+        pointer, path = local
+        with path.open("rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+        if found != pointer.sha256:
+            raise BuildCorrupt(
+                f"{self._store.url(pointer.build)} was altered after it was published (its "
+                f"SHA-256 is {found[:12]}…, published was {pointer.sha256[:12]}…); {_REMEDY}"
+            )
         return path
 
     def path_of(self, pointer: Pointer, cache: Path) -> Path:

@@ -14,6 +14,7 @@ from bi.superset.datasets import (
     DATASETS,
     FUNDING,
     LIQUIDATIONS,
+    LIQUIDATIONS_HOURLY,
     MARKET,
     OPEN_INTEREST,
     SIGNALS,
@@ -30,6 +31,7 @@ from tests.queries.given import (
     at,
     filled_build,
     funding,
+    hour,
     interest,
     liquidated,
     market,
@@ -78,6 +80,24 @@ def test_liquidations(told: Any) -> None:
     assert told(tables, LIQUIDATIONS, "total_usd", where="base_asset = 'ETH'") == (None,)
     calm = {"liquidations_daily": [liquidated(BINANCE, 0.0, 0.0)]}
     assert told(calm, LIQUIDATIONS, "total_usd", "long_share") == (0.0, None)
+
+
+def test_liquidations_with_a_price_on_one_side(told: Any) -> None:
+    """They add up as market_daily's do: the total is that of the sides, and no share above 1."""
+    rows = [liquidated(BINANCE, 10.0, None), liquidated(BYBIT, 5.0, 5.0)]
+    names = ("long_usd", "short_usd", "total_usd", "long_share")
+    # Longs 10 + 5, shorts 5: 20, of which longs are 15 / 20. The build's own sum of totals is 10.
+    known = (15.0, 5.0, 20.0, 0.75)
+    assert told({"liquidations_daily": rows}, LIQUIDATIONS, *names, "unpriced_rows") == (*known, 1)
+    hours = [
+        hour(BINANCE, "2021-01-17T05:00", 10.0, None, total_usd=None),
+        hour(BYBIT, "2021-01-17T05:00", 5.0, 5.0, total_usd=10.0),
+    ]
+    assert told({"liquidations_hourly": hours}, LIQUIDATIONS_HOURLY, *names) == known
+    # Where nothing is known of a side, what its share is is not known either.
+    for long, short in ((10.0, None), (None, 10.0)):
+        one = {"liquidations_daily": [liquidated(BINANCE, long, short)]}
+        assert told(one, LIQUIDATIONS, "total_usd", "long_share") == (10.0, None)
 
 
 def test_open_interest_changes_like_for_like(told: Any) -> None:

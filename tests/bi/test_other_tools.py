@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import json
+import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -126,3 +129,37 @@ def test_sqlalchemy_shows_tables_and_columns_with_their_meaning(engine: sqlalche
         columns = {column["name"]: column for column in found.get_columns("market_total_daily")}
     assert str(columns["date"]["type"]) == "DATE"
     assert "[USD]" in str(columns["open_interest_usd"]["comment"])
+
+
+SORT = """
+SELECT sum(n) FROM (SELECT range AS n, row_number() OVER (ORDER BY hash(range)) FROM range({}))
+"""
+"""A sort of as many rows; 4 million do not fit into 40 MB."""
+
+
+def test_a_sort_larger_than_memory_is_refused_and_not_put_into_the_lake(lake: Lake) -> None:
+    entry = database(lake.link.as_posix())
+    arguments: dict[str, Any] = entry["extra"]["engine_params"]["connect_args"]
+    small = arguments | {
+        "config": arguments["config"] | {"memory_limit": "40MB", "threads": 1},
+    }
+    made = sqlalchemy.create_engine(
+        entry["sqlalchemy_uri"], poolclass=sqlalchemy.NullPool, connect_args=small
+    )
+    before = sorted(lake.link.parent.iterdir())
+    assert asked(made, SORT.format(10)) == 45
+    with pytest.raises(sqlalchemy.exc.DBAPIError, match="Out of Memory"):
+        asked(made, SORT.format(4_000_000))
+    assert sorted(lake.link.parent.iterdir()) == before
+    made.dispose()
+
+
+def test_the_page_has_the_entry_as_it_is_imported() -> None:
+    page = (Path(__file__).parents[2] / "docs/bi.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```\nduckdb:////\S+\n(\{.*?\})\n```$", page, re.DOTALL | re.MULTILINE)
+    assert [json.loads(block) for block in blocks] == [
+        {"engine_params": database("/lake")["extra"]["engine_params"]}
+    ]
+    # The recipe of SQLAlchemy's tools opens a build the same way, as far as that concerns a lake.
+    (recipe,) = re.findall(r"connect_args=(\{.*\}),$", page, re.MULTILINE)
+    assert ast.literal_eval(recipe) == {"read_only": True, "config": {"temp_directory": ""}}

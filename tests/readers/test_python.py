@@ -17,8 +17,9 @@ import polars as pl
 import pytest
 
 import perpmill
+from flows import reading, settings
 from flows.storage.object_store import open_store
-from flows.storage.publication import Publication, build_key
+from flows.storage.publication import Pointer, Publication, build_key
 from tests.queries.given import BEFORE, DAY
 from tests.readers.conftest import EVENING, MORNING, Shelf
 from transforms.schemas.published import PUBLISHED_TABLES, published_columns
@@ -244,6 +245,53 @@ def test_as_of_outlives_the_build(own: Shelf) -> None:
     # The table of runs has no versions.
     with pytest.raises(perpmill.NoSuchBuild, match="no longer kept"):
         perpmill.read("runs", lake=own.root, as_of=EVENING)
+
+
+def test_as_of_tells_of_a_rollback_when_its_build_is_gone(own: Shelf) -> None:
+    """Back to r16 for an hour, then on to r17: in that hour readers saw r16, gone or not."""
+    publication = Publication(open_store(f"file:{own.root}"))
+    publication.rollback("r16", LATER)
+    publication.rollback("r17", LATER + timedelta(hours=1))
+    kept = perpmill.read("funding_daily", lake=own.root, as_of=LATER)
+    (own.root / build_key("r16")).unlink()
+    gone = perpmill.read("funding_daily", lake=own.root, as_of=LATER)
+    assert rates(gone) == rates(kept) == FIRST
+
+
+def test_as_of_does_not_answer_from_a_build_that_was_not_made_from_it(own: Shelf) -> None:
+    Publication(open_store(f"file:{own.root}")).rollback("r16", LATER)
+    assert rates(perpmill.read("funding_daily", lake=own.root, as_of=MORNING)) == SECOND
+    (own.root / build_key("r17")).unlink()
+    with pytest.raises(perpmill.NoSuchBuild, match="r17 is no longer kept"):
+        perpmill.read("funding_daily", lake=own.root, as_of=MORNING)
+
+
+def test_a_pointer_comes_with_its_own_build(own: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though a swap comes between two looks at it."""
+    publication = Publication(open_store(f"file:{own.root}"))
+    current = Publication.current
+    looks: list[str] = []
+
+    def swapping(self: Publication) -> Pointer | None:
+        found = current(self)
+        if not looks and found is not None:
+            looks.append(found.run_id)
+            publication.rollback("r16", LATER)
+        return found
+
+    monkeypatch.setattr(Publication, "current", swapping)
+    pointer, path = reading.published(
+        settings.load().model_copy(update={"lake": f"file:{own.root}"})
+    )
+    assert looks == ["r17"]
+    assert path == own.root / build_key(pointer.run_id)
+
+
+def test_the_login_of_the_dashboards_is_no_setting(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PERPMILL_SUPERSET_LOGIN", "desk:secret")
+    assert perpmill.tables(lake=shelf.root).height
 
 
 @pytest.mark.parametrize(

@@ -247,6 +247,17 @@ def test_a_link_left_behind_is_repaired(local_store: ObjectStore, damage: str, b
     assert [p.run_id for p in publication.history()] == ["run-a", "run-b"]
 
 
+def test_a_swap_that_was_not_recorded_is_known_all_the_same(store: ObjectStore) -> None:
+    """A kill between the swap and the history's last entry."""
+    first = publish(store, "run-a")
+    second = publish(store, "run-b", NOW + timedelta(days=1))
+    store.delete(f"published/history/{second.published_at:%Y%m%dT%H%M%S.%fZ}-run-b.json")
+    publication = Publication(store)
+    assert publication.at(second.published_at) == second
+    assert publication.at(second.published_at - timedelta(microseconds=1)) == first
+    assert publication.at(NOW - timedelta(microseconds=1)) is None
+
+
 def test_a_local_build_is_the_build_itself(local_store: ObjectStore, tmp_path: Path) -> None:
     publish(local_store, "run-a")
     path = Publication(local_store).local_build(tmp_path / "cache")

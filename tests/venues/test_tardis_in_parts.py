@@ -96,17 +96,30 @@ BAD = st.sampled_from(
 )
 
 
-@given(
-    st.lists(st.one_of(SCHEDULED, SCHEDULED, TICKS, BAD), max_size=60),
-    st.booleans(),
-    st.integers(64, 1500),
-)
-@settings(max_examples=60, deadline=None)
-def test_parts_come_to_what_the_whole_file_does(
-    lines: list[bytes], in_order: bool, size: int
-) -> None:
-    if in_order:
-        lines = sorted(lines, key=lambda line: line.split(b",")[2:3])
+@st.composite
+def in_order_but_for_some(draw: st.DrawFn) -> list[bytes]:
+    """Lines in the order of their time, among which some others come, late ones and bad ones."""
+    steps = range(0, 30 * MINUTE, draw(st.integers(MINUTE // 3, MINUTE)))
+    late, symbols = draw(st.integers(0, MINUTE)), draw(st.lists(SYMBOLS, min_size=1, max_size=2))
+    lines = [
+        scheduled(symbol, told + n, late, f"0.{told}", f"{n + 1}")
+        for told in steps
+        for n, symbol in enumerate(symbols)
+    ]
+    due = DUES if draw(st.booleans()) else st.integers(0, 40 * MINUTE)
+    contradicting = st.builds(tick, st.sampled_from(symbols), STEPS, due, st.just("0.7"), AMOUNTS)
+    others = draw(st.lists(contradicting, min_size=1, max_size=4))
+    for other in others + draw(st.lists(BAD, max_size=2)):
+        lines.insert(draw(st.integers(0, len(lines))), other)
+    return lines
+
+
+DISORDERED = st.lists(st.one_of(SCHEDULED, TICKS, BAD), max_size=60)
+
+
+@given(st.one_of(in_order_but_for_some(), DISORDERED), st.integers(300, 3000))
+@settings(max_examples=50, deadline=None)
+def test_parts_come_to_what_the_whole_file_does(lines: list[bytes], size: int) -> None:
     whole = parsed(lines, WHOLE)
     assert_same(parsed(lines, size), whole)
     # And what the whole comes to is what the definition says, line by line.
