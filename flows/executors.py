@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from threading import Thread
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from flows.failures import WorkerLost
@@ -95,8 +96,9 @@ class Processes:
                 initializer=_begin,
                 initargs=(threads,),
             )
-        coming = [self._pool.submit(done, run, work, piece) for piece in pieces]
+        coming: list[Future[list[MADE]]] = []
         try:
+            coming += [self._pool.submit(done, run, work, piece) for piece in pieces]
             for made in coming:
                 yield from made.result()
         except BrokenProcessPool as error:
@@ -128,5 +130,15 @@ def cores() -> int:
 
 
 def _begin(threads: int) -> None:
-    """Polars reads this when it is first asked for something."""
+    # Polars reads this when it is first asked for something.
     os.environ["POLARS_MAX_THREADS"] = str(threads)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A run that is killed lets go of the lake's lock: nobody may go on writing for it, over what
+    the next run has written down."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

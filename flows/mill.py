@@ -7,6 +7,7 @@ more than reading the file.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -64,6 +65,7 @@ def mill(run: Run, asked: Days, days: Sequence[date]) -> Milled:
     with (
         traced(run, asked) as trace,
         run_lock(run.store, owner=f"{run.command} {run.run_id}") as held,
+        closing(run.executor),  # before the lock is: nobody writes for a run that has let go of it
     ):
         tidy(run)
         fetched = ingest_task.with_options(

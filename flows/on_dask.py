@@ -13,15 +13,18 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
+from distributed import KilledWorker
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
+from prefect.futures import wait
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect_dask.task_runners import DaskTaskRunner
 from prefect_dask.utils import get_dask_client
 
 from flows import reporting
 from flows.executors import MADE, PIECE, Work, cores, done
+from flows.failures import WorkerLost
 from flows.run import Run
 from flows.settings import Settings
 from flows.transform import brought_up_to_date
@@ -35,8 +38,14 @@ class OnDask:
 
     def each(self, run: Run, work: Work[PIECE, MADE], pieces: Sequence[PIECE]) -> Iterator[MADE]:
         coming = [_piece.submit(run, work, piece) for piece in pieces]
-        for made in coming:
-            yield from made.result()
+        try:
+            for made in coming:
+                yield from made.result()
+        except KilledWorker as error:
+            raise WorkerLost(f"workers of the cluster died over a piece: {error}") from error
+        finally:
+            # What is still running must not write when the lake's lock is somebody else's.
+            wait(coming)
 
     def close(self) -> None:
         """The cluster ends with its flow run."""

@@ -34,6 +34,20 @@ _TEMPORARY = {
     "PREFECT__SERVER_EPHEMERAL": "1",
     "PREFECT__SERVER_FINAL": "1",
 }
+_SERVER = """
+import os, sys, threading
+
+def end_with_parent():
+    sys.stdin.buffer.read()
+    os._exit(0)
+
+threading.Thread(target=end_with_parent, daemon=True).start()
+import uvicorn
+uvicorn.run(
+    "prefect.server.api.server:create_app",
+    factory=True, host="127.0.0.1", port=int(sys.argv[1]), log_level="error",
+)
+"""
 _USUAL = "http://127.0.0.1:4200/api"
 _PATIENCE_SECONDS = 120
 _STOPPING_SECONDS = 5
@@ -60,11 +74,9 @@ def server_ahead() -> Callable[[], None]:
     port = _free_port()
     address = f"http://127.0.0.1:{port}/api"
     server = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"),
-            *("--host", "127.0.0.1", "--port", str(port), "--log-level", "error"),
-        ],
+        [sys.executable, "-c", _SERVER, str(port)],
         env=os.environ | _TEMPORARY,
+        stdin=subprocess.PIPE,  # closed with this process, however that ends
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,  # it ends with tracebacks of what it could not write any more
     )

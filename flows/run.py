@@ -11,6 +11,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from flows.corrections import Entry, read_corrections
 from flows.executors import Executor, InProcess, Processes, cores
@@ -85,11 +86,28 @@ class Run:
         """Raises ConfigError for sources that Perpmill cannot read."""
         now = clock()
         run = cls._of(settings, command, new_run_id(now), now, clock)
-        return replace(run, executor=Processes(settings.workers or cores()))
+        path = settings.corrections
+        return replace(
+            run,
+            corrections=() if path is None else read_corrections(path, discover()),
+            executor=Processes(settings.workers or cores()),
+        )
 
     def __reduce__(self) -> tuple[Callable[..., Run], tuple[object, ...]]:
         """Another process opens what this run touches for itself, and shares no work further."""
-        return Run._of, (self.settings, self.command, self.run_id, self.started_at)
+        identity = (self.settings, self.command, self.run_id, self.started_at)
+        return Run._again, (transforms_digest(), self.corrections, *identity)
+
+    @classmethod
+    def _again(cls, digest: str, corrections: tuple[Entry, ...], *identity: Any) -> Run:
+        """Raises ConfigError where the code is not that of the run: what it makes would be taken
+        for what the run's own code makes."""
+        if digest != transforms_digest():
+            raise ConfigError(
+                f"a worker has other code ({transforms_digest()}) than the run it works for "
+                f"({digest}): bring both to the same version"
+            )
+        return replace(cls._of(*identity), corrections=corrections)
 
     @classmethod
     def _of(
@@ -117,8 +135,6 @@ class Run:
                 )
         if not settings.sources:
             raise ConfigError("sources: none configured; perpmill.example.toml shows how")
-        path = settings.corrections
-        corrections = () if path is None else read_corrections(path, known)
         store = open_store(settings.lake, settings.s3.options())
         return cls(
             run_id=run_id,
@@ -129,7 +145,6 @@ class Run:
             ledger=Ledger(store, run_id),
             venues={s.venue: known[s.venue] for s in settings.sources},
             clock=clock,
-            corrections=corrections,
         )
 
     def venue_of(self, source: SourceSettings) -> Venue:

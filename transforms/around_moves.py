@@ -37,11 +37,14 @@ class AroundMoves:
 
     def add(self, lines: pl.DataFrame) -> None:
         """The next part of the file."""
-        # Hollow: lines due at the same time were let go between this one and the next.
-        parts = [lines.with_columns(hollow=pl.lit(value=False))]
+        # Hollow: lines due at the same time were let go between this one and the next. So they
+        # were behind a line that comes late and stands after a hollow one.
+        parts = [lines.with_columns(hollow=pl.lit(None, pl.Boolean))]
         if self._kept is not None:
             parts.insert(0, self._kept)
         both = pl.concat(parts).sort(*ORDER)
+        behind = pl.col("hollow").forward_fill().over("symbol").fill_null(value=False)
+        both = both.with_columns(behind.alias("hollow"))
         self._kept = self._thinned(both, self.late)
         if self._kept.height > RECENT:
             self._kept = self._thinned(self._kept, timedelta())

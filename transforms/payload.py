@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import partial
 
 import polars as pl
 
@@ -55,6 +56,10 @@ class BadPayload(ValueError):
         self.path = path
         self.reason = reason
         self.row = row
+
+    def __reduce__(self) -> tuple[Callable[..., BadPayload], tuple[object, ...]]:
+        """As it comes back from another process."""
+        return partial(BadPayload, row=self.row), (self.venue, self.path, self.reason)
 
 
 REJECTED_SCHEMA: dict[str, pl.DataType] = {

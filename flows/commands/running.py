@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from datetime import date
 from typing import Annotated, Any
 
@@ -115,7 +116,7 @@ def ingest(
         from flows.storage.run_lock import run_lock
 
         run = Run.begin(configuration.load(config), "ingest")
-        with run_lock(run.store, owner=f"ingest {run.run_id}"):
+        with run_lock(run.store, owner=f"ingest {run.run_id}"), closing(run.executor):
             outcome = stage(run, Days(start, end or start), reporting.current())
         screen.out.print(f"{len(outcome.fetched)} new raw files, {outcome.unchanged} unchanged")
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from flows.executors import WORTH_PROCESSES, InProcess
 from flows.failures import InputUnavailable
@@ -33,4 +35,11 @@ def refuses(_run: Run, task: Task) -> Iterator[None]:
 
 def dies(_run: Run, _task: Task) -> Iterator[None]:
     os._exit(9)
+    yield
+
+
+def takes_long(_run: Run, task: Task) -> Iterator[None]:
+    """Tells where it runs, in a file of the working directory, and then for a minute nothing."""
+    Path(f"{task.number}.pid").write_text(str(os.getpid()), encoding="ascii")
+    time.sleep(60)
     yield

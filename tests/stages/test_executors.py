@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pickle
+import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -13,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from flows import executors
+from flows import run as run_module
 from flows.executors import Processes
 from flows.failures import InputUnavailable, WorkerLost
 from flows.reporting import LoggingReporter
@@ -29,6 +33,18 @@ from tests.stages.pieces import Task, dies, refuses, what_is_seen, where_it_runs
 FIRST, LAST = date(2021, 1, 8), date(2021, 1, 12)
 DAYS = Days(FIRST, LAST)
 LAYERS = ("normalised", "accounting", "quarantine", "conflicts", "daily", "market")
+
+
+CORRECTION = """
+- id: doubled
+  venue: binance
+  dataset: open_interest
+  match: {symbol: BTCUSDT}
+  action: drop
+  reason: doubled rows
+  source: https://example.org/1
+  expires: 2030-01-01
+"""
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +172,68 @@ def test_a_process_that_dies_is_told_of_and_the_next_work_is_done(
     with pytest.raises(WorkerLost, match="run it again"):
         list(processes.each(run, dies, _tasks(1, 2)))
     assert len(list(processes.each(run, where_it_runs, _tasks(1, 2)))) == 2
+
+
+KILLED = """
+import sys
+from flows.executors import Processes
+from flows.run import Run
+from flows.settings import Settings
+from tests.stages.pieces import Task, takes_long
+
+lake, source = sys.argv[1:]
+settings = Settings(lake=lake, sources=[{"venue": "binance", "archive": source}])
+list(Processes(2).each(Run.begin(settings, "test"), takes_long, [Task(1), Task(2)]))
+"""
+
+
+def test_workers_of_a_killed_run_end_with_it(exchanges: Path, tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    addresses = (f"file:{tmp_path}/lake", f"file:{exchanges}/archive/binance")
+    killed = subprocess.Popen(
+        [sys.executable, "-c", KILLED, *addresses],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(root)},
+    )
+    told = [tmp_path / "1.pid", tmp_path / "2.pid"]
+    assert _soon(lambda: all(path.exists() and path.read_text() for path in told))
+    killed.kill()
+    killed.wait()
+    assert _soon(lambda: not any(Path("/proc", path.read_text()).exists() for path in told))
+
+
+def _soon(holds: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 40
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _arrived(sent: bytes) -> Run:
+    found: Run = pickle.loads(sent)  # noqa: S301 - just made
+    return found
+
+
+def test_a_worker_with_other_code_does_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = pickle.dumps(run)
+    assert _arrived(there).run_id == run.run_id
+    monkeypatch.setattr(run_module, "transforms_digest", lambda: "0123456789ab")
+    with pytest.raises(ConfigError, match="other code"):
+        _arrived(there)
+
+
+def test_a_worker_applies_the_corrections_the_run_began_with(
+    exchanges: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "corrections.yaml"
+    path.write_text(CORRECTION)
+    source = {"venue": "binance", "archive": f"file:{exchanges}/archive/binance"}
+    settings = Settings(lake=f"file:{tmp_path}/lake", sources=[source], corrections=path)
+    run = Run.begin(settings, "test")
+    path.write_text("[]")
+    assert len(_arrived(pickle.dumps(run)).corrections) == 1
 
 
 def test_a_run_crosses_to_another_process_by_its_settings(run: Run, processes: Processes) -> None:

@@ -19,7 +19,7 @@ from flows.stages.ingest.unlisted import asked_by_name, ingest_by_name, listed
 from flows.storage import raw_shelf
 from flows.storage.archive import Archive, HttpArchive
 from flows.storage.object_store import ObjectInfo, ObjectNotFound, StoreUnavailable
-from transforms.container import unpack
+from transforms.container import check_openable
 from transforms.payload import BadPayload, Facts, Payload
 from transforms.schemas.column import SourceKind
 from transforms.schemas.evidence import ChecksumVerdict
@@ -225,7 +225,7 @@ def _fetch(run: Run, venue: Venue, archive: Archive, item: _Wanted) -> raw_shelf
     fetched_at = run.clock()
     payload = Payload("", path, content, SourceKind.ARCHIVE, item.facts, fetched_at)
     try:
-        unpack(payload)
+        check_openable(payload)
     except BadPayload:
         set_aside(run.store, venue.name, SourceKind.ARCHIVE, path, content)
         raise

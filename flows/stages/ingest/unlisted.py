@@ -22,7 +22,7 @@ from flows.stages.ingest.symbols import listed_symbols, named
 from flows.storage import raw_shelf
 from flows.storage.archive import Archive, HttpArchive
 from flows.storage.object_store import ObjectNotFound, StoreUnavailable
-from transforms.container import unpack
+from transforms.container import check_openable
 from transforms.payload import BadPayload, Payload
 from transforms.schemas.column import SourceKind
 from transforms.schemas.evidence import ChecksumVerdict
@@ -145,7 +145,7 @@ def _fetch(
     assert facts is not None  # noqa: S101 - `_begun` saw to it
     fetched_at = run.clock()
     try:
-        unpack(Payload("", path, found.content, SourceKind.ARCHIVE, facts, fetched_at))
+        check_openable(Payload("", path, found.content, SourceKind.ARCHIVE, facts, fetched_at))
     except BadPayload:
         set_aside(run.store, venue.name, SourceKind.ARCHIVE, path, found.content)
         raise
