@@ -275,7 +275,8 @@ OVERHEATED = table_of_assets(
         "last_score_long_short",
     ],
     "On the last day of the range: how far positions are stretched against the asset's own past, "
-    "0 to 100, and the parts of it, 0 to 1. Empty: fewer than 14 known days, or not known.",
+    "0 to 100, and the parts of it, 0 to 1. Empty: fewer than 14 known days, or not known. Assets "
+    "without a row on that day are left out.",
     [
         {
             "column": metric,
@@ -292,6 +293,7 @@ SQUEEZE = table_of_assets(
     "squeeze",
     "Squeeze watch",
     [
+        "last_day",
         "last_squeeze_risk",
         "last_crowded_side",
         "last_deleveraged",
@@ -301,7 +303,8 @@ SQUEEZE = table_of_assets(
         "last_liquidations_percentile_90d",
     ],
     "On the last day of the range: whether a squeeze of the crowded side is likely, and the ranks "
-    "of the day among 90. Empty: fewer than 14 known days, or not known.",
+    "of the day among 90. Empty: fewer than 14 known days, or not known. Assets without a row on "
+    "that day are left out.",
 )
 
 COVERAGE_MAP = heatmap(

@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from bi.superset.charts import OPEN_INTEREST_AND_PRICE
+from bi.superset.charts import OPEN_INTEREST_AND_PRICE, OVERHEATED, SQUEEZE
 from bi.superset.forms import Chart
 from tests.queries.given import BEFORE, DAY, Row, Tables, ask, filled_build, market
 
@@ -89,3 +89,49 @@ def test_open_interest_and_price_are_of_one_asset(empty: Path, tmp_path: Path) -
         one = drawn(empty, tmp_path, tables, chart, part="_b", **given)
         assert one[-1] == (DAY, "DOGE", 0.03)
         assert {row[1] for row in one} == {"DOGE"}
+
+
+def signal(asset: str, day: date, score: float | None, risk: str | None) -> dict[str, Any]:
+    return {"base_asset": asset, "date": day, "overheated_score": score, "squeeze_risk": risk}
+
+
+def as_of(
+    empty: Path, folder: Path, chart: Chart, column: str, **given: Any
+) -> dict[str, tuple[Any, Any]]:
+    """What a table of the assets shows of SIGNALS: asset → (day, the column)."""
+    names = ["base_asset", *chart.form["metrics"]]
+    rows = drawn(empty, folder, {"signals_daily": SIGNALS}, chart, **given)
+    found = [dict(zip(names, row, strict=True)) for row in rows]
+    return {row["base_asset"]: (row["last_day"], row[column]) for row in found}
+
+
+SIGNALS = [
+    signal("BTC", BEGIN, 10.0, "none"),
+    signal("BTC", DAY, 20.0, "building"),
+    # There on the last day, with nothing known.
+    signal("DOGE", BEFORE, 90.0, "high"),
+    signal("DOGE", DAY, None, None),
+    # Ended the day before.
+    signal("FTT", BEGIN, 70.0, "none"),
+    signal("FTT", BEFORE, 80.0, "high"),
+]
+
+
+def test_an_asset_that_ended_is_not_in_the_tables_of_the_last_day(
+    empty: Path, tmp_path: Path
+) -> None:
+    for chart, column, btc, doge, ftt in (
+        (OVERHEATED, "last_overheated_score", 20.0, 90.0, 80.0),
+        (SQUEEZE, "last_squeeze_risk", "building", "high", "high"),
+    ):
+
+        def shown(chart: Chart = chart, column: str = column, **given: Any) -> Any:
+            return as_of(empty, tmp_path, chart, column, **given)
+
+        assert shown() == {"BTC": (DAY, btc), "DOGE": (DAY, None)}
+        # A range that ends when it was there has it; of BTC there is no row on that day.
+        assert shown(last=BEFORE) == {"DOGE": (BEFORE, doge), "FTT": (BEFORE, ftt)}
+        # The last day is all assets', also where only one that ended is chosen.
+        assert shown(assets=("FTT",)) == {}
+        # A range that goes on after the build ends with the build's newest day.
+        assert shown(last=date(2021, 2, 1)) == shown()
