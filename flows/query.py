@@ -5,8 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+import math
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
@@ -18,9 +22,10 @@ from rich.table import Table
 from rich.text import Text
 
 from flows.paging import at_a_terminal, like, through_pager
-from flows.queries import Query, QueryError, Value, shown, values
+from flows.queries import Query, QueryError, shown, values
 from flows.reading import connect, published
 from flows.settings import Settings
+from flows.statements import answer, reading_statements
 
 PAGE_ROWS = 10_000
 SHOWN_ROWS = 200
@@ -29,9 +34,6 @@ PAGED_ROWS = 2_000
 FOLDED_WIDTH = 24
 """Characters below which text is never broken over lines: a run's id fits."""
 GAP = 2
-
-_READING = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
-_READING_SAID = "SELECT, FROM, WITH, VALUES, PIVOT, SHOW, DESCRIBE, SUMMARIZE, EXPLAIN"
 
 
 def run_query(
@@ -86,6 +88,10 @@ def _tell(
     paged: bool,
 ) -> None:
     columns = [column[0] for column in relation.description or []]
+    if form == "json" and (twice := [name for name, n in Counter(columns).items() if n > 1]):
+        raise QueryError(
+            f"json has room for one column of a name; give others with AS: {', '.join(twice)}"
+        )
     if form == "table" and output is None:
         _print_table(relation, columns, console, paged=paged and at_a_terminal(console))
         return
@@ -95,48 +101,35 @@ def _tell(
         console.file.write(lines.getvalue())
         return
     try:
-        if form == "parquet":
-            relation.pl().write_parquet(output)
-            return
-        with output.open("w", encoding="utf-8") as file:
-            _write(relation, columns, form, file)
+        with _beside(output) as unfinished:
+            if form == "parquet":
+                relation.pl().write_parquet(unfinished)
+                return
+            with unfinished.open("w", encoding="utf-8") as file:
+                _write(relation, columns, form, file)
     except OSError as error:
-        raise QueryError(f"{output}: {error.strerror}") from error
+        raise QueryError(f"{output}: {error.strerror or error}") from error
 
 
-Question = list[duckdb.Statement]
-"""A statement that reads, after those that DuckDB makes to answer it (a PIVOT's types)."""
+@contextmanager
+def _beside(output: Path) -> Iterator[Path]:
+    """Where to write what takes the place of `output` once it is whole.
 
-
-def reading_statements(connection: duckdb.DuckDBPyConnection, text: str) -> list[Question]:
-    """The statements of a text, each of which reads and does nothing else.
-
-    A build is read-only anyway; this keeps out what would change the session, make temporary
-    tables, or log. Raises QueryError, and duckdb.Error for what is no SQL.
+    A question may fail after its first rows; then `output` stays as it was. Pipes and devices are
+    written as they are.
     """
-    found: list[Question] = []
-    made: Question = []
-    for statement in connection.extract_statements(text):
-        if statement.type == duckdb.StatementType.CREATE and not statement.query:
-            made.append(statement)
-        elif statement.type in _READING:
-            found.append([*made, statement])
-            made = []
-        else:
-            kind = statement.type.name.replace("_", " ")
-            raise QueryError(f"only statements that read are run ({_READING_SAID}), not {kind}")
-    return found
-
-
-def answer(
-    connection: duckdb.DuckDBPyConnection, question: Question, bound: Mapping[str, Value]
-) -> duckdb.DuckDBPyConnection:
-    """Ask, with those of the parameters that the statement names. Raises duckdb.Error."""
-    *made, asked = question
-    for statement in made:
-        connection.execute(statement)
-    given = {name: value for name, value in bound.items() if name in asked.named_parameters}
-    return connection.execute(asked, given or None)
+    if Path("/dev") in output.parents or (output.exists() and not output.is_file()):
+        yield output
+        return
+    target = output.resolve()
+    unfinished = target.with_name(f".{target.name}.{os.getpid()}.unfinished")
+    try:
+        yield unfinished
+        if target.exists():
+            unfinished.chmod(stat.S_IMODE(target.stat().st_mode))
+        unfinished.replace(target)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def newest_day(connection: duckdb.DuckDBPyConnection) -> date | None:
@@ -153,8 +146,9 @@ def _write(
         lines.write("[")
         while page := relation.fetchmany(PAGE_ROWS):
             for row in page:
-                record = dict(zip(columns, map(_plain, row), strict=True))
-                lines.write(("\n" if first else ",\n") + json.dumps(record, default=str))
+                record = dict(zip(columns, map(_as_json, row), strict=True))
+                text = json.dumps(record, default=str, allow_nan=False)
+                lines.write(("\n" if first else ",\n") + text)
                 first = False
         lines.write("\n]\n")
         return
@@ -169,6 +163,17 @@ def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat() + ("" if value.tzinfo else "Z")
     return value
+
+
+def _as_json(value: object) -> object:
+    """As `_plain`, lists and structs too. JSON has no word for what is no finite number: null."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {str(_plain(key)): _as_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_json(item) for item in value]
+    return _plain(value)
 
 
 def _print_table(
@@ -190,7 +195,7 @@ def _print_rows(rows: list[tuple[object, ...]], columns: list[str], console: Con
     is not enough each row is shown as a block, one value a line."""
     shown = [[_shown(value) for value in row] for row in rows]
     widths = [
-        max(len(name), *(cell_len(Text.from_markup(row[position]).plain) for row in shown), 0)
+        max(cell_len(name), *(cell_len(row[position].plain) for row in shown), 0)
         for position, name in enumerate(columns)
     ]
     numeric = [
@@ -211,7 +216,7 @@ def _print_rows(rows: list[tuple[object, ...]], columns: list[str], console: Con
         for name, width, number in zip(columns, widths, numeric, strict=True):
             whole = fits or number or width <= FOLDED_WIDTH
             table.add_column(
-                name,
+                Text(name),
                 justify="right" if number else "left",
                 no_wrap=whole,
                 min_width=width if whole else max(FOLDED_WIDTH, len(name)),
@@ -223,24 +228,20 @@ def _print_rows(rows: list[tuple[object, ...]], columns: list[str], console: Con
         like(console, console.file, width).print(table)
 
 
-def _print_blocks(shown: list[list[str]], columns: list[str], console: Console) -> None:
+def _print_blocks(shown: list[list[Text]], columns: list[str], console: Console) -> None:
     longest = max(map(len, columns))
     for number, row in enumerate(shown, start=1):
         console.print(f"row {number}", style="dim", highlight=False)
         for name, value in zip(columns, row, strict=True):
-            console.print(
-                f"  [bold]{name:<{longest}}[/bold]  {value}", highlight=False, soft_wrap=True
-            )
+            line = Text.assemble("  ", (f"{name:<{longest}}", "bold"), "  ", value)
+            console.print(line, highlight=False, soft_wrap=True)
 
 
-def _shown(value: object) -> str:
+def _shown(value: object) -> Text:
+    """Never as markup: brackets of a text are its own."""
     if value is None:
-        return "[dim]NULL[/dim]"
-    if isinstance(value, float):
-        return _number(value)
-    if isinstance(value, date | datetime):
-        return str(value)
-    return str(value).replace("[", "\\[")
+        return Text("NULL", style="dim")
+    return Text(_number(value) if isinstance(value, float) else str(value))
 
 
 def _number(value: float) -> str:

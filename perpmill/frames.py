@@ -12,8 +12,9 @@ import duckdb
 import polars as pl
 
 from flows import queries
-from flows.query import answer, newest_day, reading_statements
+from flows.query import newest_day
 from flows.reading import pointer_at
+from flows.statements import answer, reading_statements
 from perpmill.builds import connect, moment_of, settings_of
 from perpmill.errors import NoSuchBuild, NoSuchColumn, NoSuchTable, QueryError
 

@@ -223,16 +223,27 @@ OPEN_INTEREST_AND_PRICE = Chart(
     {
         "x_axis": "date",
         "time_grain_sqla": "P1D",
-        "metrics": ["largest_open_interest_coin"],
-        "groupby": [],
+        # One asset over all the range, the same in both: Superset keeps the first series by this.
+        # A day without its price is a gap, and not another asset's.
+        "metrics": ["open_interest_coin"],
+        "groupby": ["base_asset"],
+        "limit": 1,
+        "timeseries_limit_metric": "open_interest_usd",
+        "order_desc": True,
+        # Else both are called by the asset alone.
+        "truncate_metric": False,
         "adhoc_filters": when(MARKET),
         "row_limit": AXIS_ROWS,
         "seriesType": "bar",
         "opacity": 0.35,
         "yAxisIndex": 0,
         "y_axis_format": "SMART_NUMBER",
-        "metrics_b": ["largest_price"],
-        "groupby_b": [],
+        "metrics_b": ["price"],
+        "groupby_b": ["base_asset"],
+        "limit_b": 1,
+        "timeseries_limit_metric_b": "open_interest_usd",
+        "order_desc_b": True,
+        "truncate_metric_b": False,
         "adhoc_filters_b": when(MARKET),
         "row_limit_b": AXIS_ROWS,
         "seriesTypeB": "line",
@@ -246,8 +257,8 @@ OPEN_INTEREST_AND_PRICE = Chart(
         "tooltipTimeFormat": DAY_FORMAT,
         "color_scheme": "d3Category10",
     },
-    "Of the asset with the most open interest among those chosen, over all venues. Coin, so that "
-    "a price move alone is no change.",
+    "Of the asset with the most open interest in USD over the range among those chosen, which the "
+    "legend names; all venues. Coin, so that a price move alone is no change.",
     WITHOUT_VENUE,
 )
 
@@ -264,7 +275,8 @@ OVERHEATED = table_of_assets(
         "last_score_long_short",
     ],
     "On the last day of the range: how far positions are stretched against the asset's own past, "
-    "0 to 100, and the parts of it, 0 to 1. Empty: fewer than 14 known days, or not known.",
+    "0 to 100, and the parts of it, 0 to 1. Empty: fewer than 14 known days, or not known. Assets "
+    "without a row on that day are left out.",
     [
         {
             "column": metric,
@@ -281,6 +293,7 @@ SQUEEZE = table_of_assets(
     "squeeze",
     "Squeeze watch",
     [
+        "last_day",
         "last_squeeze_risk",
         "last_crowded_side",
         "last_deleveraged",
@@ -290,7 +303,8 @@ SQUEEZE = table_of_assets(
         "last_liquidations_percentile_90d",
     ],
     "On the last day of the range: whether a squeeze of the crowded side is likely, and the ranks "
-    "of the day among 90. Empty: fewer than 14 known days, or not known.",
+    "of the day among 90. Empty: fewer than 14 known days, or not known. Assets without a row on "
+    "that day are left out.",
 )
 
 COVERAGE_MAP = heatmap(

@@ -109,12 +109,19 @@ class Dataset:
             found = [_column(n, kind, meaning) for n, (kind, meaning) in self.columns.items()]
         else:
             found = [
-                _column(name, sql_type(column), _said(column.description, column.metadata))
-                for name, column in published_columns(self.name).items()
+                _column(n, kind, meaning) for n, (kind, meaning) in described(self.name).items()
             ]
         for name, (kind, expression, meaning) in self.computed.items():
             found.append(_column(name, kind, meaning) | {"expression": expression})
         return found
+
+
+def described(table: str) -> dict[str, tuple[str, str]]:
+    """The columns of a published table as name → (type, meaning)."""
+    return {
+        name: (sql_type(column), _said(column.description, column.metadata))
+        for name, column in published_columns(table).items()
+    }
 
 
 def _said(meaning: str | None, metadata: dict[str, Any] | None) -> str:

@@ -5,7 +5,7 @@ A metric is SQL over a group of rows: NULL where nothing is known, never 0.
 
 from __future__ import annotations
 
-from bi.superset.dataset import Dataset, Metric
+from bi.superset.dataset import Dataset, Metric, described
 from transforms.schemas.column import Completeness
 
 _WORDS = ", ".join(f"'{word.value}'" for word in Completeness)
@@ -169,27 +169,26 @@ MARKET = Dataset(
     "market_daily",
     "date",
     (
+        # Of one asset: coins of two do not add up. Not arg_max, here as below: it skips NULL.
         Metric(
-            "largest_open_interest_coin",
+            "open_interest_coin",
             "Open interest, coin",
-            "arg_max(open_interest_coin, open_interest_usd)",
-            "Of the asset that has most of it in USD among those chosen [coin]",
-            "SMART_NUMBER",
+            "last(open_interest_coin ORDER BY date)",
+            "Of an asset, at the end of the last day [coin]. Not over several assets",
         ),
         Metric(
-            "largest_price",
+            "price",
             "Price",
-            "arg_max(price_close, open_interest_usd)",
-            "Close of the same asset's reference instrument [USD per coin]",
-            "SMART_NUMBER",
+            "last(price_close ORDER BY date)",
+            "Of an asset, last close of its reference instrument [USD per coin]. Not over several",
             usd=True,
         ),
         Metric(
-            "largest_asset",
-            "Asset",
-            "arg_max(base_asset, open_interest_usd)",
-            "The asset with the most open interest in USD among those chosen",
-            None,
+            "open_interest_usd",
+            "Open interest",
+            "SUM(open_interest_usd)",
+            "Of all venues, at the day's end [USD]. Over several days a rank of assets, no amount",
+            usd=True,
         ),
     ),
 )
@@ -217,7 +216,8 @@ MARKET_TOTAL = Dataset(
 
 
 def _as_of_last_day(column: str, label: str, meaning: str, form: str | None = None) -> Metric:
-    # Not arg_max: that skips NULL, and would show the last known value as today's.
+    # Not arg_max: that skips NULL, and would show the last known value as today's. The last row of
+    # a group is that of the range's last day, since the dataset has one of every asset on each day.
     said = f"{meaning}, on the last day of the range"
     return Metric(f"last_{column}", label, f"last({column} ORDER BY date)", said, form)
 
@@ -225,8 +225,11 @@ def _as_of_last_day(column: str, label: str, meaning: str, form: str | None = No
 _PART = "Part of the score, 0 to 1"
 _RANK = "of the day among the last 90 [fraction]"
 
+_SIGNALS = described("signals_daily")
+_OF_ROW = ", ".join(f"s.{name}" for name in _SIGNALS if name not in {"date", "base_asset"})
+
 SIGNALS = Dataset(
-    "signals_daily",
+    "signals_every_day",
     "date",
     (
         Metric("last_day", "Day", "MAX(date)", "Last day of the range", None),
@@ -255,7 +258,19 @@ SIGNALS = Dataset(
             ",.2f",
         ),
     ),
+    sql=f"""\
+SELECT d.date, a.base_asset, {_OF_ROW}, s.date AS known_date
+FROM (SELECT DISTINCT date FROM main.signals_daily) AS d
+CROSS JOIN (SELECT DISTINCT base_asset FROM main.signals_daily) AS a
+LEFT JOIN main.signals_daily AS s ON s.date = d.date AND s.base_asset = a.base_asset
+""",  # noqa: S608 - columns of our schema
+    meaning="signals_daily with a row for every asset on each of its days: one that has ended, or "
+    "not begun, has nothing known there, rather than what it was when last seen",
+    columns=_SIGNALS
+    | {"known_date": ("DATE", "The day, where the asset has signals. NULL: it has none")},
 )
+ON_LAST_DAY = "MAX(known_date) = MAX(date)"
+"""Of a group of SIGNALS, an asset: it has a row on the last day of the range."""
 
 COVERAGE = Dataset(
     "coverage_daily",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from bi.superset.dataset import VERSION, Dataset, identity
-from bi.superset.datasets import SIGNALS
+from bi.superset.datasets import ON_LAST_DAY, SIGNALS
 
 DAY_FORMAT = "%Y-%m-%d"
 DAY_AXIS = "%d %b"
@@ -71,8 +71,8 @@ def when(dataset: Dataset) -> list[Form]:
     ]
 
 
-def _where(sql: str) -> Form:
-    return {"clause": "WHERE", "expressionType": "SQL", "sqlExpression": sql}
+def _only(sql: str, clause: Literal["WHERE", "HAVING"] = "WHERE") -> Form:
+    return {"clause": clause, "expressionType": "SQL", "sqlExpression": sql}
 
 
 def over_time(dataset: Dataset, grain: str = "P1D") -> Form:
@@ -197,7 +197,7 @@ def table_of_rows(
         "all_columns": columns,
         "order_by_cols": [order],
         "adhoc_filters": (when(dataset) if dataset.time and "date" in narrowed_by else [])
-        + ([_where(only)] if only else []),
+        + ([_only(only)] if only else []),
         "row_limit": 1000,
         "server_pagination": False,
         "page_length": 0,
@@ -211,14 +211,15 @@ def table_of_rows(
 def table_of_assets(
     name: str, title: str, metrics: list[str], meaning: str, shades: list[Form] | None = None
 ) -> Chart:
-    """A table of the assets as they were on the last day of the range, highest score first."""
+    """A table of the assets as they were on the last day of the range, highest score first. Those
+    without a row on that day are not in it."""
     form: Form = {
         "query_mode": "aggregate",
         "groupby": ["base_asset"],
         "metrics": metrics,
         "timeseries_limit_metric": "last_overheated_score",
         "order_desc": True,
-        "adhoc_filters": when(SIGNALS),
+        "adhoc_filters": [*when(SIGNALS), _only(ON_LAST_DAY, "HAVING")],
         "row_limit": 1000,
         "server_pagination": False,
         "page_length": 0,

@@ -23,7 +23,13 @@ from tests.queries.given import DAY, ask, filled_build, total
 from transforms.schemas.published import PUBLISHED_TABLES, published_columns
 
 NAMED_COLUMNS = ("x_axis", "all_columns", "groupby", "groupby_b")
-NAMED_METRICS = ("metric", "metrics", "metrics_b", "timeseries_limit_metric")
+NAMED_METRICS = (
+    "metric",
+    "metrics",
+    "metrics_b",
+    "timeseries_limit_metric",
+    "timeseries_limit_metric_b",
+)
 
 
 def listed(value: Any) -> list[str]:

@@ -15,7 +15,6 @@ from bi.superset.datasets import (
     FUNDING,
     LIQUIDATIONS,
     LIQUIDATIONS_HOURLY,
-    MARKET,
     OPEN_INTEREST,
     SIGNALS,
     VERDICTS,
@@ -34,7 +33,6 @@ from tests.queries.given import (
     hour,
     interest,
     liquidated,
-    market,
 )
 
 
@@ -144,17 +142,6 @@ def test_funding_is_weighted_by_the_open_interest_that_may_weigh(told: Any) -> N
     assert found == (None, pytest.approx(100.0))
     unknown = {"funding_daily": [funding(BINANCE, None)]}
     assert told(unknown, FUNDING, "funding_or_mean_bp") == (None,)
-
-
-def test_the_largest_asset_is_by_dollars(told: Any) -> None:
-    tables = {
-        "market_daily": [
-            market(open_interest_usd=9.0, open_interest_coin=2.0, price_close=4.5),
-            market("DOGE", open_interest_usd=1.0, open_interest_coin=100.0, price_close=0.01),
-        ]
-    }
-    names = ("largest_asset", "largest_open_interest_coin", "largest_price")
-    assert told(tables, MARKET, *names) == ("BTC", 2.0, 4.5)
 
 
 def test_a_signal_that_is_not_known_today_is_not_yesterdays(told: Any) -> None:

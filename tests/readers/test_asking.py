@@ -104,6 +104,76 @@ def test_every_form_tells_the_same(here: Path) -> None:
     assert [(str(day), *rest) for day, *rest in parquet.rows()] == rows
 
 
+FAILS_MIDWAY = "SELECT if(range < 600_000, range, error('midway')) AS n FROM range(2_000_000)"
+"""After far more rows than DuckDB makes ahead."""
+
+
+@pytest.mark.parametrize("ending", ["csv", "json", "parquet"])
+def test_a_file_is_replaced_by_a_whole_answer_or_not_at_all(here: Path, ending: str) -> None:
+    out = here / f"out.{ending}"
+    assert told("SELECT 1 AS one", "-o", out.name).exit_code == Exit.DONE
+    out.chmod(0o640)
+    before = out.read_bytes()
+    found = told(FAILS_MIDWAY, "-o", out.name)
+    assert found.exit_code == Exit.USAGE
+    assert "rror" in found.stderr  # DuckDB tells of it as an interruption now and then
+    assert out.read_bytes() == before
+    assert told("SELECT 2 AS two", "-o", out.name).exit_code == Exit.DONE
+    assert out.read_bytes() != before
+    assert out.stat().st_mode & 0o777 == 0o640
+    assert sorted(path.name for path in here.iterdir()) == [out.name, "perpmill.toml"]
+
+
+def test_a_link_and_a_device_are_written_through(here: Path) -> None:
+    (here / "link.csv").symlink_to("target.csv")
+    assert told("SELECT 1 AS one", "-o", "link.csv").exit_code == Exit.DONE
+    assert (here / "link.csv").is_symlink()
+    assert (here / "target.csv").read_text() == "one\n1\n"
+    assert told("SELECT 1 AS one", "-o", "/dev/null").exit_code == Exit.DONE
+    assert told("SELECT 1 AS one", "-o", "no/such.csv").exit_code == Exit.USAGE
+    pipe = here / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE) as reader:
+        assert told("SELECT 1 AS one", "-o", "pipe").exit_code == Exit.DONE
+        assert reader.communicate(timeout=30)[0] == b"one\n1\n"
+
+
+def test_json_has_null_for_what_is_no_number(here: Path) -> None:
+    found = told(
+        "SELECT 'nan'::DOUBLE AS a, '-inf'::FLOAT AS b, [1.5, 'inf'::DOUBLE] AS c, "
+        "{'d': 'nan'::DOUBLE} AS e, MAP {DATE '2021-01-17': 'inf'::DOUBLE} AS f, 1.5::DOUBLE AS g",
+        "--json",
+    )
+    assert found.exit_code == Exit.DONE, found.output
+
+    def refuse(constant: str) -> None:
+        pytest.fail(f"{constant} is no JSON")
+
+    assert json.loads(found.stdout, parse_constant=refuse) == [
+        {"a": None, "b": None, "c": [1.5, None], "e": {"d": None}, "f": {"2021-01-17": None},
+         "g": 1.5},
+    ]  # fmt: skip
+
+
+def test_json_has_no_room_for_two_columns_of_a_name(here: Path) -> None:
+    for how in (["--json"], ["-o", "out.json"]):
+        found = told("SELECT 1 AS one, 2 AS two, 3 AS one", *how)
+        assert found.exit_code == Exit.USAGE
+        assert "one column of a name; give others with AS: one" in found.stderr
+    assert not Path("out.json").exists()
+    assert told("SELECT 1 AS one, 2 AS one", "--format", "csv").stdout == "one,one\n1,2\n"
+
+
+@pytest.mark.parametrize("text", ["[/x]", "\\[/x]", "[bold]x", "x\\", ":smile:", "[link=x]"])
+def test_a_table_shows_a_text_as_it_is(here: Path, text: str) -> None:
+    found = told(f"SELECT '{text}' AS \"{text}\", NULL AS n")
+    assert found.exit_code == Exit.DONE, found.output
+    assert [line.split() for line in found.stdout.splitlines()] == [[text, "n"], [text, "NULL"]]
+    wide = "x" * 300
+    lines = shown(f'SELECT \'{text}\' AS "{text}", {wide!r} AS "{wide}"', "--no-pager")
+    assert [line.split() for line in lines if text in line] == [[text, text]]  # a block
+
+
 def test_a_reader_who_leaves_early_is_no_error(here: Path) -> None:
     command = [*PERPMILL, "sql", LONG.format(200_000), "--format", "csv"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

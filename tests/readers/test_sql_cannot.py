@@ -144,6 +144,10 @@ WRITING = [
     "EXPLAIN ANALYZE COPY runs TO '{folder}/stolen.csv'",
     "EXPLAIN ANALYZE DELETE FROM runs",
     "EXPLAIN ANALYZE CREATE TABLE mine AS FROM runs",
+    "EXPLAIN (ANALYZE) COPY (SELECT 1) TO '{folder}/stolen.csv'",
+    "EXPLAIN (ANALYZE, FORMAT json) COPY (SELECT 1) TO '{folder}/stolen.csv'",
+    "/* a */ EXPLAIN /* (b */ ANALYZE -- c\nCOPY (SELECT 1) TO '{folder}/stolen.csv'",
+    "EXPLAIN COPY (SELECT 1) TO '{folder}/stolen.csv'",
 ]
 
 OPENING = [
@@ -222,6 +226,22 @@ SETTING = [
     "PRAGMA enable_logging",
     "CALL enable_logging(storage_path = '{folder}/stolen')",
     "CALL enable_profiling()",
+    "EXPLAIN ANALYZE CALL enable_profiling()",
+    "FROM enable_logging()",
+    "FROM enable_logging(storage_path = '{folder}/stolen')",
+    "FROM enable_profiling()",
+    "SELECT * FROM \"Enable_Profiling\"(save_location = '{folder}/stolen.json')",
+    "FROM system.main.enable_profiling()",
+    "FROM query('FROM enable_' || 'profiling()')",
+    "SELECT 1 WHERE EXISTS (FROM enable_profiling())",
+    "EXPLAIN ANALYZE FROM enable_profiling()",
+    "PIVOT (SELECT 'a' AS a FROM enable_profiling()) ON a USING count(*)",
+    "PIVOT (SELECT 'a' AS a FROM query('FROM enable_' || 'profiling()')) ON a USING count(*)",
+    "FROM disable_profiling()",
+    "FROM disable_logging()",
+    "FROM truncate_duckdb_logs()",
+    "FROM checkpoint()",
+    "FROM force_checkpoint()",
     "CALL start_ui()",
     "PREPARE mine AS SELECT 1",
     "EXECUTE mine",
@@ -265,6 +285,35 @@ def test_nor_can_python(world: World) -> None:
     assert secret_frame.height == 1
 
 
+def test_nor_can_python_on_a_connection_that_may_write_files(world: World) -> None:
+    """There nothing but the look at the statement keeps it from writing."""
+    effects = [a for a in ATTEMPTS if "EXPLAIN" in a or "_profiling()" in a or "COPY" in a]
+    assert len(effects) >= 20
+    with perpmill.connect(lake=world.lake, local=True) as connection:
+        for attempt in effects:
+            if attempt in READS_A_FILE:
+                continue
+            with pytest.raises(perpmill.QueryError):
+                perpmill.query(world.filled(attempt), connection=connection)
+        for allowed in (
+            "EXPLAIN SELECT 1",
+            "EXPLAIN (FORMAT json) FROM runs",
+            "EXPLAIN (ANALYZE, FORMAT json) (SELECT 1)",
+            "EXPLAIN ANALYZE WITH one AS (SELECT 'é' AS a) FROM one",
+            "SELECT 'enable_profiling()' AS a",
+        ):
+            assert perpmill.query(allowed, connection=connection).height == 1
+
+
+READS_A_FILE = ("EXPLAIN ANALYZE FROM read_text('{folder}/secret.txt')",)
+
+
+def test_a_mistake_is_shown_where_it_is(world: World) -> None:
+    """Not in the statement that asks for the plan."""
+    with pytest.raises(perpmill.QueryError, match=r"(?m)^LINE 2: *nonsense"):
+        perpmill.query("SELECT run_id,\n nonsense\nFROM runs")
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -298,10 +347,7 @@ def test_the_builds_own_macros_read_no_files(world: World) -> None:
 @pytest.mark.parametrize(
     "statement",
     [
-        "FROM enable_logging(storage_path = '{folder}/stolen')",
         "FROM enable_logging('QueryLog', storage = 'file', storage_path = '{folder}/stolen')",
-        "FROM checkpoint()",
-        "FROM force_checkpoint()",
         "SELECT write_log('{folder}')",
         "FROM duckdb_secrets()",
         "FROM duckdb_settings()",
