@@ -18,6 +18,7 @@ from flows.reading import connect, published
 from flows.settings import Settings
 from flows.storage.publication import Pointer
 
+_REMEDY = "pip install duckdb-cli"
 _PROGRAM = "duckdb.exe" if os.name == "nt" else "duckdb"
 _SETTINGS = (
     # What does not fit into memory would be written beside the build, into the lake.
@@ -32,6 +33,12 @@ _SETTINGS = (
 """Safe mode last: it locks the configuration, and turns files, the network and programs off."""
 
 
+_UNCONFINED = (
+    "This system has no Landlock (Linux from 5.13 on): only the prompt's own safe mode keeps it\n"
+    "from files and the network, and its .pager can still run programs.\n"
+)
+
+
 class NoPrompt(LookupError):
     """There is no program to type into."""
 
@@ -40,21 +47,26 @@ def run_shell(settings: Settings, program: str, console: Console) -> None:
     """Say what is open, and become the prompt. Raises NothingPublished, NoPrompt.
 
     program: `duckdb`, whose prompt can neither write nor read files, run programs, nor reach the
-    network (on Linux the kernel sees to it, elsewhere its safe mode); or `harlequin` from PATH,
+    network (where Linux has Landlock the kernel sees to it; elsewhere only its safe mode, whose gap
+    is then told of); or `harlequin` from PATH,
     which opens the build read-only and is otherwise free.
     """
     pointer, build = published(settings)
     if program == "harlequin":
-        _become(_found("harlequin", "pip install harlequin"), ["--read-only", str(build)])
+        remedy = "pip install harlequin"
+        _become(_found("harlequin", remedy), ["--read-only", str(build)], remedy)
     prompt = _prompt()
     console.print(banner(pointer, build), highlight=False, markup=False, soft_wrap=True)
-    sys.stdout.flush()
     devices = [Path("/dev/tty"), Path("/dev/null")]
-    confine(execute=[prompt, *_loader(prompt)], write=[*devices, _history()])
+    if not confine(execute=[prompt, *_loader(prompt)], write=[*devices, _history()]):
+        console.print(_UNCONFINED, style="yellow", highlight=False, markup=False, soft_wrap=True)
+    sys.stdout.flush()
     arguments = ["-no-init", "-readonly", _shade()]
     for command in _SETTINGS:
         arguments += ["-cmd", command]
-    _become(prompt, [*arguments, str(build)])
+    # Once confined, the interpreter of a script may not be run.
+    remedy = f"the program itself is needed, not a script that starts it; {_REMEDY}"
+    _become(prompt, [*arguments, str(build)], remedy)
 
 
 def banner(pointer: Pointer, build: Path) -> str:
@@ -91,7 +103,7 @@ def _prompt() -> Path:
         bundled = Path(folder) / _PROGRAM
         if bundled.is_file():
             return bundled
-    return _found("duckdb", "pip install duckdb-cli")
+    return _found("duckdb", _REMEDY)
 
 
 def _found(program: str, remedy: str) -> Path:
@@ -125,5 +137,8 @@ def _history() -> Path:
     return path
 
 
-def _become(program: Path, arguments: list[str]) -> None:
-    os.execv(program, [str(program), *arguments])  # noqa: S606 - nothing of it is anybody's input
+def _become(program: Path, arguments: list[str], remedy: str) -> None:
+    try:
+        os.execv(program, [str(program), *arguments])  # noqa: S606 - nothing of it is anybody's input
+    except OSError as error:
+        raise NoPrompt(f"{program} cannot be run here ({error.strerror}): {remedy}") from error

@@ -13,15 +13,17 @@ with app.setup:
     VERDICTS = {"supported": "success", "contradicted": "danger", "no data": "neutral"}
     # Days go into charts as text: as a time they would be shifted into the zone of the browser.
     DAY = alt.X("date:O", title="UTC day", axis=alt.Axis(labelAngle=-45))
+    # Billions are written B, not G.
+    DOLLARS = alt.Axis(labelExpr="replace(format(datum.value, '~s'), 'G', 'B')")
 
 
 @app.function
-def unknown_days(frame: pl.DataFrame, column: str) -> alt.Chart:
-    """A grey band over each day on which `column` is not known; it is no bar of height 0."""
+def unknown(frame: pl.DataFrame, column: str, x: alt.X = DAY) -> alt.Chart:
+    """A grey band where `column` is not known: that is no bar of height 0."""
     return (
-        alt.Chart(frame.filter(pl.col(column).is_null()).select("date", not_known=pl.lit(column)))
+        alt.Chart(frame.filter(pl.col(column).is_null()).with_columns(not_known=pl.lit(column)))
         .mark_rect(color="#9aa0a6", opacity=0.35)
-        .encode(x=DAY, tooltip=["date:O", "not_known:N"])
+        .encode(x=x, tooltip=["not_known:N"])
     )
 
 
@@ -145,10 +147,10 @@ def _(ask):
     )
     _bars = (
         alt.Chart(_sides.drop_nulls("usd"))
-        .mark_bar()
+        .mark_bar(width={"band": 0.8})
         .encode(
             x=DAY,
-            y=alt.Y("usd:Q", title="US dollars of positions", axis=alt.Axis(format="~s")),
+            y=alt.Y("usd:Q", title="US dollars of positions", axis=DOLLARS),
             color=alt.Color("side:N", title="positions that were liquidated"),
             tooltip=["date:O", "side:N", alt.Tooltip("usd:Q", format=",.0f"), "completeness:N"],
         )
@@ -159,7 +161,7 @@ def _(ask):
         .encode(x=DAY, y="largest_24h:Q", tooltip=[alt.Tooltip("largest_24h:Q", format=",.0f")])
     )
     (
-        unknown_days(liquidations, "total")
+        unknown(liquidations, "total")
         + _bars
         + _points
         + mark({"1: about $500M": 500e6, "3: about $1B": 1e9}, "US dollars of positions")
@@ -172,21 +174,31 @@ def _(ask):
 @app.cell
 def _(ask):
     hourly = ask("""
-        SELECT strftime(hour, '%d. %H:00') AS hour, venue, sum(long_usd ORDER BY symbol) AS usd
-        FROM liquidations_hourly WHERE hour >= '2021-01-16' AND hour < '2021-01-18'
+        SELECT strftime(h, '%d. %H:00') AS hour, venue, sum(long_usd ORDER BY symbol) AS usd,
+            count(venue) - count(long_usd) AS without_a_price
+        FROM range(TIMESTAMP '2021-01-16', TIMESTAMP '2021-01-18', INTERVAL 1 HOUR) AS hours(h)
+        LEFT JOIN liquidations_hourly ON hour = h
         GROUP BY ALL ORDER BY ALL""")
+    _hour = alt.X("hour:O", title="hour of January 2021, UTC", axis=alt.Axis(labelOverlap=True))
     (
-        alt.Chart(hourly)
+        unknown(hourly, "venue", _hour)
+        + alt.Chart(hourly.drop_nulls("usd"))
         .mark_bar()
         .encode(
-            x=alt.X("hour:O", title="hour of January 2021, UTC", axis=alt.Axis(labelOverlap=True)),
-            y=alt.Y("usd:Q", title="US dollars", axis=alt.Axis(format="~s")),
+            x=_hour,
+            y=alt.Y("usd:Q", title="US dollars", axis=DOLLARS),
             color="venue:N",
-            tooltip=["hour:O", "venue:N", alt.Tooltip("usd:Q", format=",.0f")],
+            tooltip=[
+                "hour:O",
+                "venue:N",
+                alt.Tooltip("usd:Q", format=",.0f"),
+                alt.Tooltip("without_a_price:Q", title="instruments without an amount"),
+            ],
         )
-        .properties(width=640, height=200, title="Longs liquidated by hour, where there is a feed")
+    ).properties(
+        width=640, height=200, title="Longs liquidated by hour; grey: no feed of any venue"
     )
-    return
+    return (hourly,)
 
 
 @app.cell
@@ -214,7 +226,7 @@ def _(ask):
     _dollars = alt.Y("low:Q", title="US dollars per coin", scale=alt.Scale(zero=False))
     _base = alt.Chart(_prices.drop_nulls("low")).encode(x=DAY)
     (
-        unknown_days(_prices, "low")
+        unknown(_prices, "low")
         + _base.mark_bar(width=8).encode(y=_dollars, y2="high:Q", tooltip=["low:Q", "high:Q"])
         + _base.mark_tick(color="#5f6368").encode(y="close:Q")
         + mark({"4": 35_500, "5: almost": 38_000, "6: below": 34_000}, "US dollars per coin")
@@ -234,7 +246,7 @@ def _(claims):
             Rates are fractions per 8 hours: 0.0007 is 0.07 %, or 7 basis points. "Near 0.07 %" is a
             settlement and not the mean of a day, so each venue's highest settlement of the 16th and
             17th is what counts, and the median over venues. "Typical" is a median over a year and
-            needs at least 90 days.
+            needs at least 90 days. A perpetual that is not drawn has no funding here.
             """),
             told(claims, 7, 8),
         ]
@@ -295,9 +307,9 @@ def _(ask):
         FROM range(TIMESTAMP '2021-01-10', TIMESTAMP '2021-01-18', INTERVAL 1 DAY) AS days(d)
         LEFT JOIN market_daily ON date = d::DATE AND base_asset = 'BTC' ORDER BY d""")
     (
-        unknown_days(market, "change")
+        unknown(market, "change")
         + alt.Chart(market.drop_nulls("change"))
-        .mark_bar()
+        .mark_bar(width={"band": 0.8})
         .encode(
             x=DAY,
             y=alt.Y("change:Q", title="change on the day", axis=alt.Axis(format="+.0%")),
@@ -316,7 +328,7 @@ def _(ask):
         alt.Chart(_venues.drop_nulls("usd"))
         .mark_bar()
         .encode(
-            x=alt.X("usd:Q", title="US dollars, one-sided", axis=alt.Axis(format="~s")),
+            x=alt.X("usd:Q", title="US dollars, one-sided", axis=DOLLARS),
             y=alt.Y("venue:N", sort="-x", title=None),
             tooltip=["venue:N", alt.Tooltip("usd:Q", format=",.0f"), "share_fraction:Q"],
         )
@@ -349,7 +361,7 @@ def _(claims):
 def _(market):
     def _line(column: str, title: str) -> alt.LayerChart:
         return (
-            unknown_days(market, column)
+            unknown(market, column)
             # A point per day: where one is not known the line is broken.
             + alt.Chart(market)
             .mark_line(point=True, invalid="break-paths-show-domains")

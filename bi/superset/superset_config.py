@@ -1,28 +1,16 @@
 """Settings of the Superset that `bi.superset.up` starts, and a place to copy from for another.
 
-Read by Superset (SUPERSET_CONFIG_PATH), in an environment of its own. Its metadata, its secret key
-and nothing else lie in the folder PERPMILL_SUPERSET_HOME.
+Read by Superset (SUPERSET_CONFIG_PATH), in an environment of its own. Its metadata lie in
+PERPMILL_SUPERSET_HOME, a folder; SUPERSET_SECRET_KEY signs the sessions.
 """
 
 import os
-import secrets
 from pathlib import Path
 
 HOME = Path(os.environ["PERPMILL_SUPERSET_HOME"])
-
-
-def _secret_key() -> str:
-    """From the environment, else made once and kept: a new one would end every session."""
-    if given := os.environ.get("SUPERSET_SECRET_KEY"):
-        return given
-    kept = HOME / "secret_key"
-    if not kept.exists():
-        kept.touch(mode=0o600)
-        kept.write_text(secrets.token_urlsafe(48), encoding="ascii")
-    return kept.read_text(encoding="ascii")
-
-
-SECRET_KEY = _secret_key()
+SECRET_KEY = os.environ["SUPERSET_SECRET_KEY"]
+if not SECRET_KEY.strip():
+    raise ValueError("SUPERSET_SECRET_KEY is empty: anybody could sign a session")
 SQLALCHEMY_DATABASE_URI = f"sqlite:///{HOME / 'superset.db'}"
 APP_NAME = "Perpmill"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -60,10 +61,11 @@ def python() -> Path:
 def superset(published: Path, home: Path, port: int) -> Iterator[Running]:
     """A Superset that shows the build `published` names, gone afterwards.
 
-    home: keeps its metadata, secret key and log; made if missing. Port 0 takes a free one.
-    Raises NotStarted.
+    home: keeps its metadata, secret key, password and log; made if missing, and its owner's alone
+    from then on. Port 0 takes a free one. Raises NotStarted.
     """
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    home.chmod(0o700)
     home = home.resolve()
     port = port or _free_port()
     if _is_taken(port):
@@ -110,10 +112,13 @@ def superset(published: Path, home: Path, port: int) -> Iterator[Running]:
             yield running
         finally:
             server.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                server.wait(STOPPED_WITHIN)
-            server.kill()
-            server.wait()
+            try:
+                with suppress(subprocess.TimeoutExpired):
+                    server.wait(STOPPED_WITHIN)
+            finally:
+                # Also if somebody loses patience with it.
+                server.kill()
+                server.wait()
 
 
 def _environment(home: Path) -> dict[str, str]:
@@ -121,6 +126,9 @@ def _environment(home: Path) -> dict[str, str]:
     return kept | {
         "PERPMILL_SUPERSET_HOME": str(home),
         "SUPERSET_HOME": str(home),
+        # Kept: a new one would end every session.
+        "SUPERSET_SECRET_KEY": os.environ.get("SUPERSET_SECRET_KEY")
+        or _kept(home / "secret_key", 48),
         "SUPERSET_CONFIG_PATH": str(HERE / "superset_config.py"),
         # SQLAlchemy 1.4 tells every user of it about 2.0, once.
         "SQLALCHEMY_SILENCE_UBER_WARNING": "1",
@@ -129,16 +137,38 @@ def _environment(home: Path) -> dict[str, str]:
 
 
 def _login(home: Path) -> tuple[str, str]:
-    """PERPMILL_SUPERSET_LOGIN as `name:password`, else a password made once and kept in `home`."""
+    """PERPMILL_SUPERSET_LOGIN as `name:password`, else a password made once and kept in `home`.
+
+    Raises NotStarted for one without either: it would be an administrator whom anybody can be.
+    """
     given = os.environ.get("PERPMILL_SUPERSET_LOGIN")
     if given:
         name, _, password = given.partition(":")
+        if not (name.strip() and password.strip()):
+            raise NotStarted(
+                "PERPMILL_SUPERSET_LOGIN is to be name:password, neither of them empty"
+            )
         return name, password
-    kept = home / "password"
-    if not kept.exists():
-        kept.touch(mode=0o600)
-        kept.write_text(secrets.token_urlsafe(12), encoding="ascii")
-    return "admin", kept.read_text(encoding="ascii")
+    return "admin", _kept(home / "password", 12)
+
+
+def _kept(path: Path, size: int) -> str:
+    """The secret in that file, which is made of `size` random bytes if there is none.
+
+    An empty file is none: a run that ended while it wrote, or a full disk, left it. The file is
+    there whole or not at all, and for its owner's eyes.
+    """
+    with suppress(FileNotFoundError):
+        if secret := path.read_text(encoding="ascii").strip():
+            return secret
+    secret = secrets.token_urlsafe(size)
+    new = path.with_name(f"{path.name}.new")
+    # Not one that was left behind, with whatever mode it has.
+    new.unlink(missing_ok=True)
+    new.touch(mode=0o600, exist_ok=False)
+    new.write_text(secret, encoding="ascii")
+    new.replace(path)
+    return secret
 
 
 def _free_port() -> int:
@@ -169,6 +199,21 @@ def _end_of(log: Path) -> str:
     return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-25:])
 
 
+@contextmanager
+def _stopped_as_by_ctrl_c() -> Iterator[None]:
+    """`kill`, a service manager and a terminal that closes end it as Ctrl-C does: a server that
+    outlived this process would keep the port. What is ignored, as under nohup, stays ignored."""
+    before = {way: signal.getsignal(way) for way in (signal.SIGTERM, signal.SIGHUP)}
+    for way, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(way, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for way, handler in before.items():
+            signal.signal(way, handler)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bi.superset.up", description=__doc__)
     parser.add_argument("lake", type=Path, help="a lake, or the folder of `make demo`")
@@ -184,15 +229,18 @@ def main() -> None:
         published = published_in(given.lake)
         home = given.home or published.parents[2] / ".superset"
         console.print(f"Superset over {published}: starting (half a minute)", style="dim")
-        with superset(published, home, given.port) as running:
+        with (
+            _stopped_as_by_ctrl_c(),
+            superset(published, home, given.port) as running,
+            suppress(KeyboardInterrupt),
+        ):
             console.print(f"\n  {running.dashboard}\n", style="bold", highlight=False)
             console.print(
                 f"  login: {running.name}   password: {running.password}\n\nCtrl-C stops it",
                 highlight=False,
             )
-            with suppress(KeyboardInterrupt):
-                while True:
-                    time.sleep(3600)
+            while True:
+                time.sleep(3600)
     except (NothingPublished, NotStarted) as problem:
         sys.exit(str(problem))
     except KeyboardInterrupt:

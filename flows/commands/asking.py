@@ -135,7 +135,10 @@ def shell(
 ) -> None:
     """A prompt on the published build: SQL with completion, read-only.
 
-    DuckDB's prompt can neither read nor write files, nor run programs, nor reach the network.
+    DuckDB's prompt can neither read nor write files, nor run programs, nor
+    reach the network: the kernel sees to it on Linux with Landlock (5.13, for
+    the network 6.7). Elsewhere only the prompt's own safe mode does, whose
+    .pager can still run programs, and a line says so.
     """
     with told():
         from flows.shell import NoPrompt, run_shell

@@ -24,7 +24,7 @@ from flows.storage.build_file import connect, quoted
 from flows.storage.builds import Builds
 from flows.storage.local_store import LocalStore, sync_folder
 from flows.storage.object_store import ObjectStore
-from flows.storage.publication import MANIFEST, TABLES, build_key
+from flows.storage.publication import MANIFEST, TABLES, build_key, tables_key
 from transforms.schemas.published import PUBLISHED_TABLES, column_dictionary, primary_key
 
 AT_ONCE = 8
@@ -47,12 +47,22 @@ def keep_tables(store: ObjectStore, cache: Path, run_id: str, sha256: str) -> Ma
     def keep(name: str) -> None:
         builds.keep(run_id, f"{TABLES}/{name}")
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        list(pool.map(keep, (table.file for table in manifest.tables)))
+    # In a folder they are in their place; its own name is kept with the build's.
+    if not isinstance(store, LocalStore):
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(keep, (table.file for table in manifest.tables)))
     store.put(builds.key(run_id, f"{TABLES}/{MANIFEST}"), manifest.to_json().encode())
     if not isinstance(store, LocalStore):
         shutil.rmtree(folder)  # the bucket has them, and nobody reads this copy
     return manifest
+
+
+def forget_tables(store: ObjectStore, run_id: str) -> None:
+    """Remove the tables of a build that was never published, lest they pass for a later one's."""
+    folder = f"{tables_key(run_id)}/"
+    store.delete(f"{folder}{MANIFEST}")  # first: it vouches for the others
+    for key in [info.key for info in store.entries(folder)]:
+        store.delete(key)
 
 
 def write_tables(build: Path, folder: Path, run_id: str, sha256: str) -> Manifest:

@@ -18,7 +18,7 @@ from flows.run import Days, Run, code_version
 from flows.storage.builds import Builds
 from flows.storage.local_store import LocalStore
 from flows.storage.partitions import Layer
-from flows.storage.publication import Pointer
+from flows.storage.publication import Pointer, Publication
 
 if TYPE_CHECKING:
     from openlineage.client.event_v2 import RunEvent
@@ -51,7 +51,7 @@ def traced(run: Run, asked: Days) -> Iterator[Trace]:
     try:
         yield trace
     except BaseException as error:
-        _tell(run, partial(_failure, who, run, error))
+        _tell(run, partial(_failure, who, run, error, trace.published))
         raise
     _tell(run, lambda: _success(who, run, trace.published))
 
@@ -62,16 +62,32 @@ def _start(who: Traced, run: Run) -> list[RunEvent]:
     return [events.started(who, run.started_at)]
 
 
-def _failure(who: Traced, run: Run, error: BaseException) -> list[RunEvent]:
+def _failure(
+    who: Traced, run: Run, error: BaseException, published: Pointer | None
+) -> list[RunEvent]:
+    """With the outputs, where readers see the build all the same: it failed after the swap."""
     from flows.lineage import events  # noqa: PLC0415 - see above
 
     at = run.clock()
-    judged = (
-        events.audited(who, at, error.results, blocked=True)
-        if isinstance(error, GateBlocked)
-        else []
-    )
-    return [*judged, events.failed(who, at, error)]
+    failed = events.failed(who, at, error)
+    if isinstance(error, GateBlocked):
+        return [*events.audited(who, at, error.results, blocked=True), failed]
+    try:
+        pointer = published or _swapped(run)
+        if pointer is None:
+            return [failed]
+        *judged, told = _success(who, run, pointer)
+    except Exception as another:  # noqa: BLE001 - whatever it is, that the run failed is told
+        log.warning("no lineage of what was published", run_id=run.run_id, error=f"{another!r}")
+        return [failed]
+    failed.inputs, failed.outputs = told.inputs, told.outputs
+    return [*judged, failed]
+
+
+def _swapped(run: Run) -> Pointer | None:
+    """What readers see by this run, though it failed before it could say so."""
+    current = Publication(run.store).current()
+    return current if current is not None and current.run_id == run.run_id else None
 
 
 def _success(who: Traced, run: Run, pointer: Pointer | None) -> list[RunEvent]:

@@ -7,7 +7,7 @@ from datetime import datetime
 import polars as pl
 
 from expectations.gate import verdict_of
-from flows.exports.tables import keep_tables
+from flows.exports.tables import forget_tables, keep_tables
 from flows.failures import GateBlocked
 from flows.reporting import log
 from flows.run import Run
@@ -37,23 +37,25 @@ def publish_candidate(run: Run, candidate: Candidate) -> Pointer:
         raise GateBlocked(
             f"the gate blocked run {candidate.run_id}; it cannot be published", results
         )
-    now = run.clock()
     sealed = builds.workplace(candidate.run_id, "perpmill.duckdb")
     with writing(run.store.address):
         if candidate.run_id not in publication.published_runs():
-            sealed.unlink(missing_ok=True)  # of a publish that was killed before the swap
+            # Of a publish that was killed before the swap; tables first, they are copies of it.
+            forget_tables(run.store, candidate.run_id)
+            sealed.unlink(missing_ok=True)
         sha256 = seal(
             builds.fetch(candidate.run_id, "candidate.duckdb"),
             sealed,
             results,
-            _run_row(candidate, verdict, now),
+            _run_row(candidate, verdict, run.clock()),
         )
         if run.settings.publish.parquet:
             keep_tables(run.store, run.settings.cache, candidate.run_id, sha256)
     size = sealed.stat().st_size
     builds.keep(candidate.run_id, "perpmill.duckdb")
+    # Writing and sending it takes minutes, and until now readers saw the build before.
     swapped = publication.publish(
-        candidate.run_id, build_key(candidate.run_id), sha256=sha256, size=size, now=now
+        candidate.run_id, build_key(candidate.run_id), sha256=sha256, size=size, now=run.clock()
     )
     builds.discard_candidate(candidate.run_id)
     log.info("published", run_id=candidate.run_id, sha256=sha256, verdict=verdict.value)

@@ -19,7 +19,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from flows.storage.local_store import LocalStore
+from flows.storage.local_store import LocalStore, sync_folder
 from flows.storage.object_store import ObjectNotFound, ObjectStore, StoreUnavailable
 from flows.storage.partitions import parquet_bytes
 
@@ -94,9 +94,21 @@ class Builds:
         return path
 
     def keep(self, run_id: str, name: str) -> None:
-        """Put a finished file of the workplace into the lake (in a folder it is there already)."""
+        """Put a finished file of the workplace into the lake; in a folder, see that it stays there.
+
+        There it has its place already, but what says so may be in memory only, and a pointer to it
+        must not outlive it. Raises StoreUnavailable.
+        """
+        path = self.workplace(run_id, name)
         if not isinstance(self._store, LocalStore):
-            self._store.put_file(self.key(run_id, name), self.workplace(run_id, name))
+            self._store.put_file(self.key(run_id, name), path)
+            return
+        root = self._store.root
+        with writing(self._store.address):
+            for folder in path.parents:
+                sync_folder(folder)
+                if folder == root:
+                    break
 
     def fetch(self, run_id: str, name: str) -> Path:
         """A file of a build on this machine. Raises ObjectNotFound."""

@@ -296,7 +296,8 @@ class Publication:
             _link(self._store, LINK_KEY, self._store.path(pointer.build))
             tables = self._store.path(tables_key(pointer.run_id))
             # Rather no link than one to the tables of another build.
-            _link(self._store, TABLES_LINK_KEY, tables if (tables / MANIFEST).is_file() else None)
+            of_this = _build_of(tables / MANIFEST) == pointer.sha256
+            _link(self._store, TABLES_LINK_KEY, tables if of_this else None)
 
     def _record(self, pointer: Pointer) -> None:
         key = f"{HISTORY}{pointer.published_at:{_STAMP}}-{pointer.run_id}.json"
@@ -331,6 +332,16 @@ class Publication:
             return Pointer.from_json(self._store.get(key).decode())
         except ValueError as error:
             raise ValueError(f"{self._store.url(key)}: {error}") from error
+
+
+def _build_of(manifest: Path) -> str | None:
+    """The hash of the build whose tables these are; None where nothing readable says so."""
+    try:
+        said = json.loads(manifest.read_bytes())
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    found = said.get("build_sha256") if isinstance(said, dict) else None
+    return found if isinstance(found, str) else None
 
 
 def _link(store: LocalStore, key: str, to: Path | None) -> None:

@@ -95,6 +95,7 @@ def test_commented_keys_of_the_example_exist() -> None:
         *settings.Settings.model_fields,
         *settings.SourceSettings.model_fields,
         *settings.S3Settings.model_fields,
+        *settings.DaskSettings.model_fields,
         *settings.PublishSettings.model_fields,
         *settings.LineageSettings.model_fields,
     }

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from flows.exports.manifest import ColumnSaid, Manifest, manifest_of
 from flows.exports.tables import write_tables
 from flows.run import Run
 from flows.settings import PublishSettings, Settings
+from flows.stages import publish
 from flows.stages.publish import publish_candidate
 from flows.storage import build_file
 from flows.storage.build_file import quoted
@@ -252,6 +254,52 @@ def test_a_kill_while_they_are_written_harms_nobody(own: Lake, target: str, numb
     for table in now.tables:
         content = (folder_of(own) / table.file).read_bytes()
         assert hashlib.sha256(content).hexdigest() == table.sha256
+
+
+def test_tables_of_a_build_that_was_never_published_are_not_linked(own: Lake) -> None:
+    """Killed after its tables were written, then published anew without tables."""
+    change(own)
+    killed(own, "published/current.json", 1)
+    settings = own.settings.model_copy(update={"publish": PublishSettings(parquet=False)})
+    run = Run.begin(settings, "publish")
+    candidate = Builds(run.store, settings.cache).candidate()
+    folder = own.root / "builds" / candidate.run_id / "tables"
+    left = manifest(folder)
+    pointer = publish_candidate(run, candidate)
+    assert left.build_sha256 != pointer.sha256  # finished at another moment
+    assert not list(folder.iterdir())
+    assert not (own.root / "published/tables").exists()
+    # Nor where one that does not know of this left them.
+    for text in (left.to_json(), "{", "[]", '{"build_sha256": 1}'):
+        (folder / "manifest.json").write_text(text, encoding="utf-8")
+        Publication(run.store).repair()
+        assert not (own.root / "published/tables").is_symlink()
+    (folder / "manifest.json").write_text(
+        replace(left, build_sha256=pointer.sha256).to_json(), encoding="utf-8"
+    )
+    Publication(run.store).repair()
+    assert (own.root / "published/tables").is_symlink()
+
+
+def test_it_is_published_when_readers_see_it_not_when_it_was_begun(
+    own: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(own)
+    written: list[datetime] = []
+    whole = publish.keep_tables
+
+    def slowly(*given: Any) -> Manifest:
+        made = whole(*given)
+        written.append(datetime.now(UTC))
+        return made
+
+    monkeypatch.setattr(publish, "keep_tables", slowly)
+    pointer = own.mill().pointer
+    assert pointer is not None
+    assert written
+    assert pointer.published_at > written[0]
+    ((finished,),) = own.sql("SELECT finished_at FROM runs WHERE run_id = ?", pointer.run_id)
+    assert finished.replace(tzinfo=UTC) < written[0]
 
 
 def test_a_kill_between_the_links_is_repaired_by_the_next_run(own: Lake) -> None:

@@ -7,6 +7,7 @@ import json
 import pkgutil
 import socket
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from flows.lineage.held import Source, Traced
 from flows.lineage.tracing import traced
 from flows.run import Days, Run
 from flows.settings import ConfigError, LineageSettings, load
-from flows.storage.publication import Publication
+from flows.storage.publication import Pointer, Publication
 from tests.flows.conftest import FIRST, LAST, Lake
 from tests.lineage.conftest import Collector
 from transforms.schemas.published import PUBLISHED_TABLES, published_columns
@@ -219,6 +220,48 @@ def test_any_other_failure_and_nothing_new(milled: Lake, tmp_path: Path) -> None
     assert [e["eventType"] for e in events] == ["START", "FAIL", "START", "COMPLETE"]
     assert events[-1]["outputs"] == []  # nothing new was published
     assert all(check(e) >= 4 for e in events)
+
+
+def fail_after(run: Run, published: Pointer | None) -> None:
+    """As `mill` does around a run that is interrupted once it has published."""
+
+    def interrupted() -> None:
+        with traced(run, Days(FIRST, LAST)) as trace:
+            trace.published = published
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_failure_after_the_swap_tells_what_readers_see(
+    milled: Lake, tmp_path: Path, known: bool
+) -> None:
+    """known: whether the publish came back to say that it had swapped."""
+    path = tmp_path / "lineage.jsonl"
+    run = with_lineage(milled, transport="file", path=path)
+    if not known:
+        run = replace(run, run_id=milled.pointer["run_id"])
+    fail_after(run, Publication(run.store).current() if known else None)
+    _, _, audit, failed = lines(path)
+    assert [audit["eventType"], failed["eventType"]] == ["COMPLETE", "FAIL"]
+    assert "KeyboardInterrupt" in failed["run"]["facets"]["errorMessage"]["message"]
+    assert len(failed["outputs"]) == len(PUBLISHED_TABLES)
+    assert failed["inputs"]
+    assert {d["facets"]["version"]["datasetVersion"] for d in failed["outputs"]} == {
+        milled.pointer["run_id"]
+    }
+    assert check(failed) > 100
+
+
+def test_a_failure_is_told_though_its_build_cannot_be_read(own: Lake, tmp_path: Path) -> None:
+    path = tmp_path / "lineage.jsonl"
+    run = with_lineage(own, transport="file", path=path)
+    gone = Publication(run.store).current()
+    assert gone is not None
+    fail_after(run, replace(gone, run_id="gone"))
+    assert [e["eventType"] for e in lines(path)] == ["START", "FAIL"]
 
 
 def test_over_http(milled: Lake, server: Collector, monkeypatch: pytest.MonkeyPatch) -> None:

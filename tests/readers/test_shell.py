@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -10,8 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from flows import shell
+from flows import settings, shell
 from flows.confinement import confine
 from flows.failures import Exit
 from tests.readers.conftest import Shelf
@@ -198,6 +200,45 @@ def test_elsewhere_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.platform", "darwin")
     assert not confine(execute=[], write=[])
     subprocess.run(["true"], check=True)
+
+
+@pytest.mark.parametrize("confined", [True, False])
+def test_where_the_kernel_does_not_help_it_says_so(
+    config: Path, monkeypatch: pytest.MonkeyPatch, confined: bool
+) -> None:
+    became: list[Path] = []
+    monkeypatch.setattr(shell, "confine", lambda **_: confined)
+    monkeypatch.setattr(shell, "_become", lambda program, *_: became.append(program))
+    screen = Console(file=io.StringIO())
+    shell.run_shell(settings.load(config), "duckdb", screen)
+    assert became == [shell._prompt()]
+    assert isinstance(screen.file, io.StringIO)
+    assert (".pager can still run programs" in screen.file.getvalue()) is not confined
+
+
+@pytest.mark.parametrize("text", ["#!/bin/sh\necho started\n", "no program\n"])
+def test_a_prompt_that_is_no_program_is_told_of(config: Path, tmp_path: Path, text: str) -> None:
+    script = tmp_path / "bin" / "duckdb"
+    script.parent.mkdir()
+    script.write_text(text)
+    script.chmod(0o755)
+    # Without the package, whose program comes first.
+    code = (
+        "from flows import cli, shell; shell.find_spec = lambda _: None; "
+        "import sys; sys.argv = ['perpmill', *sys.argv[1:]]; cli.main()"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code, "shell", "-c", str(config)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"HOME": str(tmp_path), "PATH": str(script.parent)},
+    )
+    assert "Traceback" not in said.stderr
+    if "started" in said.stdout:
+        pytest.skip("this kernel has no Landlock")
+    assert said.returncode == Exit.USAGE, said.stderr
+    assert f"{script} cannot be run here" in said.stderr
 
 
 def test_it_reads_a_pipe_too(config: Path, tmp_path: Path) -> None:
