@@ -68,10 +68,9 @@ def answer(
     for statement in made:
         connection.execute(statement)
     given = {name: value for name, value in bound.items() if name in asked.named_parameters}
-    text = asked.query
-    if asked.type == duckdb.StatementType.EXPLAIN:
-        text = _explained(connection, text)
-    if text:
+    if not made:  # a PIVOT has no text of its own; that of all was looked through for it
+        explains = asked.type == duckdb.StatementType.EXPLAIN
+        text = _explained(connection, asked.query) if explains else asked.query
         _refuse_effects(connection, text, given)
     return connection.execute(asked, given or None)
 

@@ -13,6 +13,7 @@ with app.setup:
     VERDICTS = {"supported": "success", "contradicted": "danger", "no data": "neutral"}
     # Days go into charts as text: as a time they would be shifted into the zone of the browser.
     DAY = alt.X("date:O", title="UTC day", axis=alt.Axis(labelAngle=-45))
+    BELOW = alt.Legend(orient="bottom", columns=5)
     # Billions are written B, not G.
     DOLLARS = alt.Axis(labelExpr="replace(format(datum.value, '~s'), 'G', 'B')")
 
@@ -33,7 +34,7 @@ def mark(values: dict[str, float], title: str = "") -> alt.LayerChart:
     lines = pl.DataFrame({"what": list(values), "at": list(values.values())})
     base = alt.Chart(lines).encode(y=alt.Y("at:Q", title=title))
     return base.mark_rule(strokeDash=[5, 4], color="#b3261e") + base.mark_text(
-        align="left", baseline="bottom", x=4, dy=-2, color="#b3261e"
+        align="left", x=alt.ExprRef("width + 4"), color="#b3261e"
     ).encode(text="what:N")
 
 
@@ -102,11 +103,13 @@ def _(ask, claims):
 @app.cell
 def _(claims):
     mo.ui.table(
-        claims,
+        claims.drop("sources").rename({"claim_number": "#"}),
         selection=None,
         pagination=False,
         show_column_summaries=False,
-        wrapped_columns=["claim", "value", "sources"],
+        show_data_types=False,
+        wrapped_columns=["claim", "value"],
+        column_widths={"#": 50, "claim": 300, "value": 300, "verdict": 110},
         style_cell=lambda _row, column, value: (
             {"fontWeight": "bold", "opacity": 0.5 if value == "no data" else 1.0}
             if column == "verdict"
@@ -151,7 +154,7 @@ def _(ask):
         .encode(
             x=DAY,
             y=alt.Y("usd:Q", title="US dollars of positions", axis=DOLLARS),
-            color=alt.Color("side:N", title="positions that were liquidated"),
+            color=alt.Color("side:N", title=None, legend=BELOW),
             tooltip=["date:O", "side:N", alt.Tooltip("usd:Q", format=",.0f"), "completeness:N"],
         )
     )
@@ -166,7 +169,7 @@ def _(ask):
         + _points
         + mark({"1: about $500M": 500e6, "3: about $1B": 1e9}, "US dollars of positions")
     ).properties(
-        width=640, height=260, title="Liquidated by day; grey ticks: largest 24 hours ending on it"
+        width=600, height=260, title="Liquidated by day; grey ticks: largest 24 hours ending on it"
     )
     return (liquidations,)
 
@@ -187,7 +190,7 @@ def _(ask):
         .encode(
             x=_hour,
             y=alt.Y("usd:Q", title="US dollars", axis=DOLLARS),
-            color="venue:N",
+            color=alt.Color("venue:N", title=None, legend=BELOW),
             tooltip=[
                 "hour:O",
                 "venue:N",
@@ -196,7 +199,7 @@ def _(ask):
             ],
         )
     ).properties(
-        width=640, height=200, title="Longs liquidated by hour; grey: no feed of any venue"
+        width=600, height=200, title="Longs liquidated by hour; grey: no feed of any venue"
     )
     return (hourly,)
 
@@ -231,7 +234,7 @@ def _(ask):
         + _base.mark_tick(color="#5f6368").encode(y="close:Q")
         + mark({"4": 35_500, "5: almost": 38_000, "6: below": 34_000}, "US dollars per coin")
     ).properties(
-        width=640, height=260, title="Bitcoin, lowest to highest of the day; grey ticks: the close"
+        width=600, height=260, title="Bitcoin, lowest to highest of the day; grey ticks: the close"
     )
     return
 
@@ -272,12 +275,12 @@ def _(ask):
             x=DAY,
             xOffset="perpetual:N",
             y=_rate,
-            color="perpetual:N",
+            color=alt.Color("perpetual:N", title=None, legend=BELOW),
             tooltip=["perpetual:N", "highest_8h:Q", "day_8h:Q", "settlement_count:Q"],
         )
     )
     (_points + mark({"7: near": 0.0007, "8: typical": 0.0001}, "fraction per 8 h")).properties(
-        width=640, height=240, title="Bitcoin: highest settlement of the day, brought to 8 h"
+        width=600, height=240, title="Bitcoin: highest settlement of the day, brought to 8 h"
     )
     return (funding,)
 
@@ -315,7 +318,7 @@ def _(ask):
             y=alt.Y("change:Q", title="change on the day", axis=alt.Axis(format="+.0%")),
             tooltip=["date:O", alt.Tooltip("change:Q", format="+.4f")],
         )
-    ).properties(width=640, height=180, title="Bitcoin: open interest in coin, day on day")
+    ).properties(width=600, height=180, title="Bitcoin: open interest in coin, day on day")
     return (market,)
 
 
@@ -333,7 +336,7 @@ def _(ask):
             tooltip=["venue:N", alt.Tooltip("usd:Q", format=",.0f"), "share_fraction:Q"],
         )
         .properties(
-            width=640,
+            width=600,
             title="Bitcoin: open interest at the end of the 17th, of the venues that are known",
         )
     )

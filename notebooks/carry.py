@@ -14,6 +14,7 @@ with app.setup:
 
     # Days go into charts as text: as a time they would be shifted into the zone of the browser.
     DAY = alt.X("date:O", title="UTC day", axis=alt.Axis(labelOverlap=True, labelAngle=-45))
+    BELOW = alt.Legend(orient="bottom", columns=4, labelLimit=0)
     # What is known of a perpetual's funding on a day, and how it is drawn.
     WHOLE, FEWER, UNJUDGED = "all settlements", "settlements missing", "cannot be judged"
     MISSING, UNLISTED = "day missing", "not listed"
@@ -243,6 +244,8 @@ def _(chosen, cost, days):
 @app.cell
 def _(asset, each, start, stop):
     _asked = (stop - start).days + 1
+    _first = ["perpetual", "received_fraction", "annualised", "net_annualised", "days_known"]
+    _first += ["days_missing", "settlements_missing"]
     mo.vstack(
         [
             mo.md(f"""
@@ -255,8 +258,9 @@ def _(asset, each, start, stop):
             how many settlements were due (the first of a perpetual, or a change of its interval).
             """),
             mo.ui.table(
-                each,
+                each.select(*_first, pl.exclude(*_first, "venue")),
                 selection=None,
+                show_data_types=False,
                 pagination=False,
                 show_column_summaries=False,
                 format_mapping={
@@ -282,7 +286,7 @@ def _(asset, days):
         .encode(
             x=DAY,
             y=alt.Y("total:Q", title="fraction of the position", axis=alt.Axis(format="+.2%")),
-            color=alt.Color("perpetual:N", title=None),
+            color=alt.Color("perpetual:N", title=None, legend=BELOW),
             tooltip=[
                 "date:O",
                 "perpetual:N",
@@ -292,7 +296,7 @@ def _(asset, days):
             ],
         )
         .properties(
-            width=620,
+            width=600,
             height=280,
             title=f"{asset.value}: received so far by a short; broken where a day is not known",
         )
@@ -311,11 +315,12 @@ def _(days):
             color=alt.Color(
                 "state:N",
                 title=None,
+                legend=BELOW,
                 scale=alt.Scale(domain=list(COLOURS), range=list(COLOURS.values())),
             ),
             tooltip=["date:O", "perpetual:N", "state:N", "missing_settlements:Q"],
         )
-        .properties(width=620, title="What is known of each day")
+        .properties(width=600, title="What is known of each day")
     )
     return
 
