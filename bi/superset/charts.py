@@ -223,15 +223,10 @@ OPEN_INTEREST_AND_PRICE = Chart(
     {
         "x_axis": "date",
         "time_grain_sqla": "P1D",
-        # One asset over all the range, the same in both: Superset keeps the first series by this.
-        # A day without its price is a gap, and not another asset's.
+        # Not a series an asset, limited to one: Superset ranks each half by what it draws itself,
+        # so that the bars were of one asset and the line of another.
         "metrics": ["open_interest_coin"],
-        "groupby": ["base_asset"],
-        "limit": 1,
-        "timeseries_limit_metric": "open_interest_usd",
-        "order_desc": True,
-        # Else both are called by the asset alone.
-        "truncate_metric": False,
+        "groupby": [],
         "adhoc_filters": when(MARKET),
         "row_limit": AXIS_ROWS,
         "seriesType": "bar",
@@ -239,11 +234,7 @@ OPEN_INTEREST_AND_PRICE = Chart(
         "yAxisIndex": 0,
         "y_axis_format": "SMART_NUMBER",
         "metrics_b": ["price"],
-        "groupby_b": ["base_asset"],
-        "limit_b": 1,
-        "timeseries_limit_metric_b": "open_interest_usd",
-        "order_desc_b": True,
-        "truncate_metric_b": False,
+        "groupby_b": [],
         "adhoc_filters_b": when(MARKET),
         "row_limit_b": AXIS_ROWS,
         "seriesTypeB": "line",
@@ -257,8 +248,9 @@ OPEN_INTEREST_AND_PRICE = Chart(
         "tooltipTimeFormat": DAY_FORMAT,
         "color_scheme": "d3Category10",
     },
-    "Of the asset with the most open interest in USD over the range among those chosen, which the "
-    "legend names; all venues. Coin, so that a price move alone is no change.",
+    "Of the asset with the most open interest in USD of those chosen, day by day: Bitcoin, as a "
+    "rule. On a day on which the USD of the largest are not known it is the next one; choose one "
+    "asset to see it alone. All venues. Coin, so that a price move alone is no change.",
     WITHOUT_VENUE,
 )
 

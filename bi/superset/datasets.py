@@ -169,18 +169,19 @@ MARKET = Dataset(
     "market_daily",
     "date",
     (
-        # Of one asset: coins of two do not add up. Not arg_max, here as below: it skips NULL.
+        # Of one asset: coins of two do not add up. Not arg_max: it skips NULL, and with it the
+        # asset, so that coins and price would be of two.
         Metric(
             "open_interest_coin",
             "Open interest, coin",
-            "last(open_interest_coin ORDER BY date)",
-            "Of an asset, at the end of the last day [coin]. Not over several assets",
+            "arg_max_null(open_interest_coin, open_interest_usd)",
+            "Of the asset with the most open interest in USD, at the day's end [coin]",
         ),
         Metric(
             "price",
             "Price",
-            "last(price_close ORDER BY date)",
-            "Of an asset, last close of its reference instrument [USD per coin]. Not over several",
+            "arg_max_null(price_close, open_interest_usd)",
+            "Of the same asset, last close of its reference instrument [USD per coin]",
             usd=True,
         ),
         Metric(

@@ -1,7 +1,6 @@
 """What charts answer that look at assets over a range, on rows written by hand.
 
-The SQL is put together as Superset does it from a chart's form: groups of its dataset in the range,
-of which a limit of series keeps those that come first over all of it.
+The SQL is put together as Superset does it from a chart's form: groups of its dataset in the range.
 """
 
 from __future__ import annotations
@@ -32,15 +31,6 @@ def sql_of(
     chosen = f"{chart.dataset.time} BETWEEN DATE '{first}' AND DATE '{last}'"
     if assets:
         chosen += f" AND base_asset IN ({', '.join(repr(name) for name in assets)})"
-    kept = ""
-    if form.get("limit" + part):
-        (series,) = groups
-        rank = of[form["timeseries_limit_metric" + part]]
-        order = "DESC" if form["order_desc" + part] else "ASC"
-        kept = (
-            f" JOIN (SELECT {series} AS series FROM {rows} WHERE {chosen} GROUP BY {series}"  # noqa: S608 - ours
-            f" ORDER BY {rank} {order} LIMIT {form['limit' + part]}) ON {series} = series"
-        )
     by = [*([form["x_axis"]] if "x_axis" in form else []), *groups]
     having = [
         clause["sqlExpression"]
@@ -48,7 +38,7 @@ def sql_of(
         if clause["clause"] == "HAVING"
     ]
     return (
-        f"SELECT {', '.join([*by, *(of[name] for name in names)])} FROM {rows}{kept}"  # noqa: S608 - ours
+        f"SELECT {', '.join([*by, *(of[name] for name in names)])} FROM {rows}"  # noqa: S608 - ours
         f" WHERE {chosen} GROUP BY {', '.join(by)}"
         + (f" HAVING {' AND '.join(having)}" if having else "")
         + f" ORDER BY {', '.join(by)}"
@@ -67,13 +57,12 @@ def interest(asset: str, day: date, usd: float | None, price: float | None) -> d
 
 
 def test_open_interest_and_price_are_of_one_asset(empty: Path, tmp_path: Path) -> None:
-    """Also on a day on which it has no price, or what it is worth is not known."""
+    """Also on a day on which it has no price: that is a gap, and not another asset's."""
     tables = {
         "market_daily": [
             interest("BTC", BEGIN, 90.0, 45.0),
             interest("BTC", BEFORE, 80.0, None),
             interest("BTC", DAY, None, None),
-            # More of it on the last day, less over the range: 90 + 80 against 10 + 20 + 30.
             interest("DOGE", BEGIN, 10.0, 0.01),
             interest("DOGE", BEFORE, 20.0, 0.02),
             interest("DOGE", DAY, 30.0, 0.03),
@@ -82,13 +71,12 @@ def test_open_interest_and_price_are_of_one_asset(empty: Path, tmp_path: Path) -
     chart = OPEN_INTEREST_AND_PRICE
     coins = drawn(empty, tmp_path, tables, chart)
     prices = drawn(empty, tmp_path, tables, chart, part="_b")
-    assert coins == [(BEGIN, "BTC", 2.0), (BEFORE, "BTC", 2.0), (DAY, "BTC", 2.0)]
-    assert prices == [(BEGIN, "BTC", 45.0), (BEFORE, "BTC", None), (DAY, "BTC", None)]
-    # Of those chosen, and of the days chosen.
-    for given in ({"assets": ("DOGE",)}, {"first": DAY}):
-        one = drawn(empty, tmp_path, tables, chart, part="_b", **given)
-        assert one[-1] == (DAY, "DOGE", 0.03)
-        assert {row[1] for row in one} == {"DOGE"}
+    # On the last day nobody knows what Bitcoin's is worth: the day is the next asset's.
+    assert coins == [(BEGIN, 2.0), (BEFORE, 2.0), (DAY, 900.0)]
+    assert prices == [(BEGIN, 45.0), (BEFORE, None), (DAY, 0.03)]
+    alone = {"assets": ("BTC",)}
+    assert drawn(empty, tmp_path, tables, chart, **alone)[-1] == (DAY, None)
+    assert drawn(empty, tmp_path, tables, chart, part="_b", **alone)[-1] == (DAY, None)
 
 
 def signal(asset: str, day: date, score: float | None, risk: str | None) -> dict[str, Any]:

@@ -232,8 +232,10 @@ def test_it_is_gone_after_it_was_told_to_end(
     home = tmp_path / "home"
     port = up._free_port()
     program = f"""
-import pathlib
+import pathlib, signal
 from bi.superset import up
+# Whoever runs these tests may have it ignored, as nohup does.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 up.ENVIRONMENT = pathlib.Path({str(tmp_path / "environment")!r})
 up.main()
 """
