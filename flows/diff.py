@@ -9,8 +9,9 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from flows.storage.build_file import connect, quoted, tables_in
+from flows.storage.build_file import connect, tables_in
 from sql.cells import cells
+from sql.written import literal, quoted
 from transforms.schemas.published import PUBLISHED_TABLES, primary_key, stable_columns
 
 _CELLS: dict[str, type[pl.DataType]] = {
@@ -52,8 +53,8 @@ def diff(before: Path, after: Path) -> Difference:
             raise FileNotFoundError(f"{path}: there is no build")
     connection = connect(Path(":memory:"))
     try:
-        connection.execute(f"ATTACH '{_text(before)}' AS earlier (READ_ONLY)")
-        connection.execute(f"ATTACH '{_text(after)}' AS later (READ_ONLY)")
+        connection.execute(f"ATTACH {literal(before)} AS earlier (READ_ONLY)")
+        connection.execute(f"ATTACH {literal(after)} AS later (READ_ONLY)")
         found = list(_tables(connection))
     finally:
         connection.close()
@@ -87,10 +88,6 @@ def diff(before: Path, after: Path) -> Difference:
         .sort("table_name")
     )
     return Difference(tables, differing.sort("table_name", "key", "kind", "column_name"))
-
-
-def _text(path: Path) -> str:
-    return str(path).replace("'", "''")
 
 
 def _tables(

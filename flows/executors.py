@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 WORTH_PROCESSES = 48_000_000
 """Weight from which work is shared out; another process needs a second to be of any use."""
 
-
 _ALLOCATOR = ("_RJEM_MALLOC_CONF", "dirty_decay_ms:1000,muzzy_decay_ms:1000")
 """For Polars' allocator, in processes begun from here on: memory that one batch let go of is kept
 for the next one. To give it back and ask for it again is a sixth of the work."""
@@ -74,8 +73,8 @@ class InProcess:
 class Processes:
     """A process for each worker, once there is enough to do; until then the same as `InProcess`.
 
-    Polars uses all cores where a query is large, but between its queries only one: two processes
-    with a thread each get nearly twice as much done.
+    Polars uses all cores where a query is large, but between its queries only one, and that is
+    where processes of a thread each are ahead of it (docs/scaling.md).
     """
 
     def __init__(self, workers: int) -> None:

@@ -10,6 +10,7 @@ import duckdb
 from flows.settings import Settings
 from flows.storage.object_store import ObjectNotFound, open_store
 from flows.storage.publication import NoSuchBuild, Pointer, Publication
+from sql.written import literal
 
 _HARDENED: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
@@ -27,10 +28,9 @@ class NothingPublished(LookupError):
 
 def published(settings: Settings) -> tuple[Pointer, Path]:
     """The pointer and that very build on this machine. Raises NothingPublished."""
-    publication = Publication(open_store(settings.lake, settings.s3.options()))
-    found = publication.local(settings.cache)
+    found = _publication(settings).local(settings.cache)
     if found is None:
-        raise NothingPublished(f"nothing is published in {settings.lake} yet; run a nightly first")
+        raise _nothing_yet(settings)
     return found
 
 
@@ -39,9 +39,7 @@ def pointer_at(settings: Settings, moment: datetime) -> Pointer:
 
     Raises NothingPublished before the first publish, ValueError for a naive time.
     """
-    return _pointer_at(
-        Publication(open_store(settings.lake, settings.s3.options())), settings, moment
-    )
+    return _pointer_at(_publication(settings), settings, moment)
 
 
 def published_at(settings: Settings, moment: datetime) -> tuple[Pointer, Path]:
@@ -50,23 +48,29 @@ def published_at(settings: Settings, moment: datetime) -> tuple[Pointer, Path]:
     Raises NothingPublished before the first publish, NoSuchBuild if that build is no longer kept,
     ValueError for a naive time.
     """
-    publication = Publication(open_store(settings.lake, settings.s3.options()))
+    publication = _publication(settings)
     pointer = _pointer_at(publication, settings, moment)
     return pointer, _kept(publication, pointer, settings)
 
 
 def published_of(settings: Settings, run_id: str) -> tuple[Pointer, Path]:
     """The build of a run. Raises NothingPublished, or NoSuchBuild with the runs there were."""
-    publication = Publication(open_store(settings.lake, settings.s3.options()))
+    publication = _publication(settings)
     pointer = publication.of(run_id)
     if pointer is None:
         runs = publication.published_runs()
         if not runs:
-            raise NothingPublished(
-                f"nothing is published in {settings.lake} yet; run a nightly first"
-            )
+            raise _nothing_yet(settings)
         raise NoSuchBuild(f"run {run_id} published nothing; the newest were {', '.join(runs[:5])}")
     return pointer, _kept(publication, pointer, settings)
+
+
+def _publication(settings: Settings) -> Publication:
+    return Publication(open_store(settings.lake, settings.s3.options()))
+
+
+def _nothing_yet(settings: Settings) -> NothingPublished:
+    return NothingPublished(f"nothing is published in {settings.lake} yet; run a nightly first")
 
 
 def _pointer_at(publication: Publication, settings: Settings, moment: datetime) -> Pointer:
@@ -101,7 +105,6 @@ def connect_beside(build: Path) -> duckdb.DuckDBPyConnection:
     The build is attached as `perpmill`, read-only, to a database in memory.
     """
     connection = duckdb.connect(":memory:")
-    path = str(build).replace("'", "''")
-    connection.execute(f"ATTACH '{path}' AS perpmill (READ_ONLY)")
+    connection.execute(f"ATTACH {literal(build)} AS perpmill (READ_ONLY)")
     connection.execute("USE perpmill")
     return connection

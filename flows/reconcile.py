@@ -21,6 +21,7 @@ from flows.run import Days, Run
 from flows.storage.partitions import Layer
 from sql import reconcile as sql
 from sql.reconcile import comparison
+from sql.written import literal
 from transforms.amounts import AT_PAR
 from transforms.schemas.market import MARKET_TABLES
 from transforms.schemas.normalised import DATASETS
@@ -131,7 +132,7 @@ def _given(
     connection: duckdb.DuckDBPyConnection, run: Run, build: Path, days: Days
 ) -> Iterator[None]:
     """Everything `sql.reconcile` says it is given, while its statements run."""
-    connection.execute(f"ATTACH {_text(build)} AS published (READ_ONLY)")
+    connection.execute(f"ATTACH {literal(build)} AS published (READ_ONLY)")
     connection.execute(f"SET VARIABLE first_day = DATE '{days.first}'")
     connection.execute(f"SET VARIABLE last_day = DATE '{days.last}'")
     milled = (
@@ -165,7 +166,7 @@ def _given(
 
 def _view(connection: duckdb.DuckDBPyConnection, name: str, files: list[Path]) -> None:
     # The folders' `venue=…` is in the rows too, and must not be read twice.
-    listed = ", ".join(_text(_literally(path)) for path in files)
+    listed = ", ".join(literal(_literally(path)) for path in files)
     connection.execute(
         f"CREATE VIEW {name} AS SELECT * FROM read_parquet([{listed}], hive_partitioning = false)"  # noqa: S608 - paths of ours, quoted
     )
@@ -174,10 +175,6 @@ def _view(connection: duckdb.DuckDBPyConnection, name: str, files: list[Path]) -
 def _literally(path: Path) -> str:
     """A path as a pattern that matches it alone."""
     return "".join(f"[{c}]" if c in "[*?" else c for c in str(path))
-
-
-def _text(value: object) -> str:
-    return "'" + str(value).replace("'", "''") + "'"
 
 
 def _table(connection: duckdb.DuckDBPyConnection, name: str, rows: pl.DataFrame) -> None:

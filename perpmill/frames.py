@@ -17,6 +17,7 @@ from flows.reading import pointer_at
 from flows.statements import answer, reading_statements
 from perpmill.builds import connect, moment_of, settings_of
 from perpmill.errors import NoSuchBuild, NoSuchColumn, NoSuchTable, QueryError
+from sql.written import quoted
 
 _FILTERS = {
     "start": ("date",),
@@ -64,7 +65,7 @@ def read(
     first, last = _day("start", start), _day("end", end)
     if first is not None and last is not None and first > last:
         raise ValueError(f"start={first} is after end={last}")
-    source = _quoted(table)
+    source = quoted(table)
     bound: list[object] = []
     try:
         connection = connect(config, lake=lake, as_of=as_of, run=run)
@@ -101,8 +102,8 @@ def read(
         schema = PUBLISHED_TABLES.get(table)
         order = list(there) if schema is None else primary_key(schema)
         text = (
-            f"SELECT {', '.join(map(_quoted, wanted))} FROM {source} "  # noqa: S608 - names from the build's own catalogue
-            f"WHERE {' AND '.join(conditions)} ORDER BY {', '.join(map(_quoted, order))}"
+            f"SELECT {', '.join(map(quoted, wanted))} FROM {source} "  # noqa: S608 - names from the build's own catalogue
+            f"WHERE {' AND '.join(conditions)} ORDER BY {', '.join(map(quoted, order))}"
         )
         return _frame(connection.execute(text, bound))
 
@@ -238,7 +239,3 @@ def _frame(found: duckdb.DuckDBPyConnection) -> pl.DataFrame:
         for name, kind in frame.schema.items()
         if isinstance(kind, pl.Datetime) and kind.time_zone is None
     )
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -369,7 +369,8 @@ def _partitions(
 
 
 def looks_back(venue: Venue) -> timedelta:
-    """How far before its first day a window looks: the second half of this module's doc string."""
+    """How far before its first day a window looks: for prices a day, for a liquidation order whose
+    messages straddle midnight a minute."""
     return timedelta(days=1) if venue.priced_by_prices else SAME_ORDER_WITHIN
 
 
@@ -402,20 +403,9 @@ def normalise(
     """The partitions of the UTC days `first` to `last` (inclusive) that these files cover.
 
     Raises BadPayload for a file no feed reads or whose parser cannot read it at all; LostRows
-    where records in and rows out do not add up. For the rest see `normalise_read`.
+    where records in and rows out do not add up. For the rest see `normalised_datasets`.
     """
-    return normalise_read(venue, read(venue, payloads), first, last, book_answers, corrections)
-
-
-def normalise_read(
-    venue: Venue,
-    reading: Reading,
-    first: date,
-    last: date,
-    book_answers: pl.DataFrame | None,
-    corrections: Sequence[Correction] = (),
-) -> Normalised:
-    """As `normalised_datasets`, all at once."""
+    reading = read(venue, payloads)
     made = normalised_datasets(venue, reading, first, last, book_answers, corrections)
     return Normalised([partition for each in made for partition in each], reading.notes)
 

@@ -14,8 +14,8 @@ import polars as pl
 
 from flows.reading import connect, published
 from flows.settings import Settings
-from flows.storage.build_file import quoted
 from flows.storage.publication import Pointer
+from sql.written import quoted
 from transforms.schemas.published import PUBLISHED_TABLES
 
 

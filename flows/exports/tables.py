@@ -20,11 +20,12 @@ from pathlib import Path
 import duckdb
 
 from flows.exports.manifest import ColumnSaid, Manifest, TableFile
-from flows.storage.build_file import connect, quoted
+from flows.storage.build_file import connect
 from flows.storage.builds import Builds
 from flows.storage.local_store import LocalStore, sync_folder
 from flows.storage.object_store import ObjectStore
 from flows.storage.publication import MANIFEST, TABLES, build_key, tables_key
+from sql.written import literal, quoted
 from transforms.schemas.published import PUBLISHED_TABLES, column_dictionary, primary_key
 
 AT_ONCE = 8
@@ -118,11 +119,13 @@ def _write(
     names = ", ".join(quoted(column.name) for column in columns)
     order = ", ".join(quoted(column) for column in key)
     rows = f"SELECT {names} FROM main.{quoted(name)}"  # noqa: S608 - names of the schemas
-    kept = ", ".join(f"{_text(f'perpmill.{what}')}: {_text(text)}" for what, text in about.items())
+    kept = ", ".join(
+        f"{literal(f'perpmill.{what}')}: {literal(text)}" for what, text in about.items()
+    )
 
     def copy(target: Path) -> None:
         connection.execute(
-            f"COPY ({rows} ORDER BY {order}) TO {_text(str(target))} (FORMAT parquet, "
+            f"COPY ({rows} ORDER BY {order}) TO {literal(str(target))} (FORMAT parquet, "
             f"COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP}, KV_METADATA {{{kept}}})"
         )
 
@@ -160,7 +163,3 @@ def _whole(path: Path, write: Callable[[Path], None]) -> str:
         unfinished.unlink(missing_ok=True)
         raise
     return sha256
-
-
-def _text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

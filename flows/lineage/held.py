@@ -10,7 +10,8 @@ from pathlib import Path
 
 import polars as pl
 
-from flows.storage.build_file import connect, quoted
+from flows.storage.build_file import connect
+from sql.written import quoted
 from transforms.schemas.published import PUBLISHED_TABLES, column_dictionary
 
 

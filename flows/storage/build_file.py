@@ -14,6 +14,7 @@ from typing import Any
 import dataframely as dy
 import duckdb
 
+from sql.written import quoted
 from transforms.schemas.published import HISTORY, PUBLISHED_TABLES, stable_columns
 
 STORAGE_VERSION = "v1.2.0"
@@ -33,11 +34,6 @@ def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection
     if not read_only:
         config["storage_compatibility_version"] = STORAGE_VERSION
     return duckdb.connect(str(path), read_only=read_only, config=config)
-
-
-def quoted(name: str) -> str:
-    """An identifier as SQL writes it."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def tables_in(

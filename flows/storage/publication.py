@@ -200,11 +200,6 @@ class Publication:
         if current is not None:
             self._settle(current)
 
-    def local_build(self, cache: Path) -> Path | None:
-        """A path of the published build's bytes; None before the first publish."""
-        found = self.local(cache)
-        return None if found is None else found[1]
-
     def local(self, cache: Path) -> tuple[Pointer, Path] | None:
         """The published pointer and a path of that very build; None before the first publish.
 
@@ -225,7 +220,7 @@ class Publication:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def verified_build(self, cache: Path) -> Path | None:
-        """`local_build`, its bytes held to the published hash: what the next build starts from.
+        """The build of `local`, its bytes held to the published hash: the next one starts from it.
 
         A tool that opens the published file for writing changes it in place, and every build
         after it would inherit that. Raises BuildCorrupt, also where the build is gone.
@@ -247,9 +242,9 @@ class Publication:
         return path
 
     def path_of(self, pointer: Pointer, cache: Path) -> Path:
-        """A path of one published build's bytes; `local_build` for the one that is current.
+        """A path of one published build's bytes; `local` for the one that is current.
 
-        Raises ObjectNotFound if it is no longer kept, BuildCorrupt as `local_build` does.
+        Raises ObjectNotFound if it is no longer kept, BuildCorrupt as `local` does.
         """
         if isinstance(self._store, LocalStore):
             path = self._store.path(pointer.build)

@@ -16,9 +16,10 @@ from collections.abc import Mapping, Sequence
 import duckdb
 import polars as pl
 
-from flows.storage.build_file import quoted, tables_in
+from flows.storage.build_file import tables_in
 from sql.as_of import as_of
 from sql.cells import cells
+from sql.written import quoted
 from transforms.schemas.published import (
     HISTORY,
     PUBLISHED_BY,

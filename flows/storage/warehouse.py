@@ -23,9 +23,10 @@ import duckdb
 import polars as pl
 
 from flows.storage import versions
-from flows.storage.build_file import connect, full_hashes, quoted, table_hashes, tables_in
+from flows.storage.build_file import connect, full_hashes, table_hashes, tables_in
 from sql.macros import macros
 from sql.views import meaning, views
+from sql.written import literal, quoted
 from transforms.schemas.evidence import Verdict
 from transforms.schemas.published import (
     HISTORY,
@@ -113,7 +114,7 @@ def _adopt(connection: duckdb.DuckDBPyConnection, path: Path, run_id: str) -> No
 
 def _said(statements: str) -> str:
     """What the comment in front of a view or macro says, as SQL writes a text."""
-    return "'" + meaning(statements).replace("'", "''") + "'"
+    return literal(meaning(statements))
 
 
 def _drop_macros(connection: duckdb.DuckDBPyConnection) -> None:

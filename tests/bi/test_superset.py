@@ -22,6 +22,7 @@ import pytest
 from bi.superset.charts import CHARTS
 from bi.superset.dashboard import TITLE
 from bi.superset.up import Running, python, superset
+from flows.demo import VENUES, configuration
 from flows.settings import Settings, load
 from flows.storage.object_store import open_store
 from flows.storage.publication import Publication, build_key
@@ -44,24 +45,6 @@ ONE_DAY = timedelta(days=1)
 FIRST, EVE, DAY = date(2021, 1, 1), date(2021, 1, 16), date(2021, 1, 17)
 EVE_SHOWN, DAY_SHOWN = "$ 120M", "$ 500M"
 """What the scenario makes of all liquidations of 16 and of 17 January, as the headline says it."""
-
-CONFIG = """\
-lake = "file:lake"
-
-[[sources]]
-venue   = "binance"
-archive = "file:exchange/archive/binance"
-dumps   = "file:exchange/dumps/binance"
-api     = "{api}"
-
-[[sources]]
-venue = "bybit"
-dumps = "file:exchange/dumps/bybit"
-
-[[sources]]
-venue = "cryptoquant"
-dumps = "file:exchange/dumps/cryptoquant"
-"""
 
 TRUTH = """
 SELECT sum(total_usd) FROM liquidations_daily
@@ -95,11 +78,11 @@ class Shown:
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
     folder = tmp_path_factory.mktemp("superset")
-    plan = Plan(FIRST, DAY, scenario="long-squeeze", venues=("binance", "bybit", "cryptoquant"))
+    plan = Plan(FIRST, DAY, scenario="long-squeeze", venues=VENUES)
     simulate(plan, folder / "exchange")
     with serve(folder / "exchange") as server, browser(chromium() or "") as tab:
         config = folder / "perpmill.toml"
-        config.write_text(CONFIG.format(api=f"{server.url}/binance"), encoding="utf-8")
+        config.write_text(configuration(server.url), encoding="utf-8")
         settings = load(config)
         mill_days(settings, FIRST, EVE - ONE_DAY)
         # The night that restates: 15 January's last settlements are known only now.

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
 from flows.explain.said import explain
 from flows.settings import Settings
 from simulator.plan import Plan
 from simulator.simulate import simulate
-from tests.flows.conftest import FIRST, LAST, Lake, lake_settings
+from tests.flows.conftest import FIRST, LAST, Lake, _quiet_logs, lake_settings
+
+__all__ = ["_quiet_logs"]
 
 VENUES = ("binance", "bybit", "cryptoquant")
 
@@ -32,13 +32,6 @@ class Markets(Lake):
 
     def explain(self, table: str, *key: object, **how: Any) -> dict[str, Any]:
         return explain(self.settings, table, [str(word) for word in key], **how)
-
-
-@pytest.fixture(autouse=True)
-def _quiet_logs() -> Iterator[None]:
-    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
 import subprocess
 import sys
@@ -15,7 +14,6 @@ from typing import Any
 import boto3
 import polars as pl
 import pytest
-from moto.server import ThreadedMotoServer
 from pyarrow.fs import S3FileSystem
 from pyarrow.parquet import read_table
 
@@ -25,6 +23,7 @@ from flows.storage.object_store import ObjectStore, open_store
 from flows.storage.publication import Pointer
 from tests.flows.conftest import FIRST, LAST, Lake
 from tests.flows.driver import mill_days
+from tests.s3_server import s3_server
 
 ROOT = Path(__file__).parents[2]
 ATTACHED = Path(__file__).with_name("attached.py")
@@ -55,17 +54,7 @@ class Bucket:
 def bucket(milled: Lake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucket]:
     """The three days of `milled` in `s3://bucket/prefix`."""
     root = tmp_path_factory.mktemp("bucket")
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # a line per request
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", "test")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
-            patch.delenv(name, raising=False)
-        host, port = server.get_host_and_port()
-        endpoint = f"http://{host}:{port}"
+    with pytest.MonkeyPatch.context() as patch, s3_server(patch) as endpoint:
         client = boto3.session.Session().client(
             "s3", endpoint_url=endpoint, region_name="us-east-1"
         )
@@ -80,7 +69,6 @@ def bucket(milled: Lake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[B
         assert done.pointer is not None
         store = open_store(settings.lake, settings.s3.options())
         yield Bucket(endpoint, store, done.pointer, settings.cache)
-    server.stop()
 
 
 def test_the_tables_are_in_the_bucket_and_nowhere_else(bucket: Bucket, milled: Lake) -> None:

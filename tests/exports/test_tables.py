@@ -25,11 +25,11 @@ from flows.settings import PublishSettings, Settings
 from flows.stages import publish
 from flows.stages.publish import publish_candidate
 from flows.storage import build_file
-from flows.storage.build_file import quoted
 from flows.storage.builds import Builds
 from flows.storage.object_store import open_store
 from flows.storage.publication import Publication
 from flows.tidying import tidy
+from sql.written import quoted
 from tests.flows.conftest import LAST, Lake
 from tests.flows.driver import mill_days, start
 from tests.flows.test_interruptions import killed

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from flows.settings import Settings
 from flows.storage.object_store import open_store
@@ -16,21 +14,13 @@ from flows.storage.publication import LINK_KEY, Publication
 from flows.storage.warehouse import table_hashes
 from tests.flows.conftest import FIRST, LAST, Lake
 from tests.flows.driver import mill_days
+from tests.s3_server import s3_server
 
 
 @pytest.fixture
 def s3_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
-        monkeypatch.delenv(name, raising=False)
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # a line per request
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with s3_server(monkeypatch) as url:
+        yield url
 
 
 def upload(url: str, bucket: str, folder: Path) -> int:
@@ -74,9 +64,9 @@ def test_a_run_on_s3_gives_what_a_run_on_folders_gives(
     assert done.pointer is not None
     store = open_store(settings.lake, settings.s3.options())
     # As another machine reads it, with nothing in its cache yet.
-    build = Publication(store).local_build(tmp_path / "reader")
-    assert build is not None
-    assert table_hashes(build) == milled.hashes()
+    found = Publication(store).local(tmp_path / "reader")
+    assert found is not None
+    assert table_hashes(found[1]) == milled.hashes()
     assert store.head(LINK_KEY) is None  # a bucket has no links
 
     again = mill_days(settings, FIRST, LAST)

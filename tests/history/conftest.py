@@ -11,27 +11,21 @@ from typing import Any
 
 import polars as pl
 import pytest
-import structlog
 
 from flows import run as run_module
 from flows.stages import aggregate, market
 from flows.stages.normalise import piece, plan
 from simulator.simulate import simulate
-from tests.flows.conftest import CALM, FIRST, LAST, Lake
+from tests.flows.conftest import CALM, FIRST, LAST, Lake, _quiet_logs
 from tests.flows.driver import Done
 from tests.flows.test_order_of_arrival import Arriving
 from tests.flows.test_raw_faults import rezip
 from transforms.normalise import Partition
 
+__all__ = ["_quiet_logs"]
+
 MIDDLE = FIRST + (LAST - FIRST) // 2
 LATE, REPLACED, FIXED = "ETHUSDT", "BTCUSDT", "ETHUSDT"
-
-
-@pytest.fixture(autouse=True)
-def _quiet_logs() -> Iterator[None]:
-    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
-    yield
-    structlog.reset_defaults()
 
 
 @dataclass(frozen=True)

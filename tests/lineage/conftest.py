@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.exports.conftest import _quiet_logs, milled, own
+from tests.flows.conftest import _quiet_logs, exchange, milled, own
 
-__all__ = ["_quiet_logs", "milled", "own"]
+__all__ = ["_quiet_logs", "exchange", "milled", "own"]
 
 
 class Collector:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,21 +15,16 @@ from flows.cli import app
 from flows.failures import GateBlocked
 from simulator.plan import Plan
 from simulator.simulate import simulate
-from tests.flows.conftest import FIRST, LAST
+from tests.flows.conftest import FIRST, LAST, _quiet_logs
 from tests.flows.driver import mill_days
 from tests.flows.test_gate_blocks import five_hundred_percent
 from tests.flows.test_raw_faults import rezip
 from tests.flows.test_taken_out import TwoVenues, bybit_rate
 from transforms.schemas.evidence import Verdict
 
+__all__ = ["_quiet_logs"]
+
 Perpmill = Callable[..., Result]
-
-
-@pytest.fixture(autouse=True)
-def _quiet_logs() -> Iterator[None]:
-    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ Run `r16` knew 16 January; `r17` brought the 17th and put Binance's funding of t
 from __future__ import annotations
 
 import hashlib
-import logging
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,6 @@ from pathlib import Path
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from flows.storage.build_file import connect
 from flows.storage.object_store import S3Options, open_store
@@ -34,6 +32,7 @@ from tests.queries.given import (
     hour,
     market,
 )
+from tests.s3_server import s3_server
 
 EVENING = datetime(2021, 1, 17, 2, tzinfo=UTC)
 MORNING = datetime(2021, 1, 18, 2, tzinfo=UTC)
@@ -154,31 +153,21 @@ def configured(tmp_path: Path) -> Callable[[Shelf], Path]:
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[[Path], Path]]:
     """Put a lake's folder into a bucket of a server on a socket; its configuration."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
-        monkeypatch.delenv(name, raising=False)
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # a line per request
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
+    with s3_server(monkeypatch) as url:
 
-    def put(root: Path) -> Path:
-        client = boto3.session.Session().client("s3", endpoint_url=url, region_name="us-east-1")
-        client.create_bucket(Bucket="ours")
-        client.close()
-        theirs = open_store(f"file:{root}")
-        store = open_store("s3://ours/lake", S3Options(endpoint_url=url, region="us-east-1"))
-        for info in theirs.entries(""):
-            if not (root / info.key).is_symlink():
-                store.put(info.key, theirs.get(info.key))
-        config = tmp_path / "bucket.toml"
-        config.write_text(
-            f'lake = "s3://ours/lake"\n[s3]\nendpoint_url = "{url}"\nregion = "us-east-1"\n'
-        )
-        return config
+        def put(root: Path) -> Path:
+            client = boto3.session.Session().client("s3", endpoint_url=url, region_name="us-east-1")
+            client.create_bucket(Bucket="ours")
+            client.close()
+            theirs = open_store(f"file:{root}")
+            store = open_store("s3://ours/lake", S3Options(endpoint_url=url, region="us-east-1"))
+            for info in theirs.entries(""):
+                if not (root / info.key).is_symlink():
+                    store.put(info.key, theirs.get(info.key))
+            config = tmp_path / "bucket.toml"
+            config.write_text(
+                f'lake = "s3://ours/lake"\n[s3]\nendpoint_url = "{url}"\nregion = "us-east-1"\n'
+            )
+            return config
 
-    yield put
-    server.stop()
+        yield put

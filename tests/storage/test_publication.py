@@ -37,6 +37,11 @@ ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 22, 8, 10, tzinfo=UTC)
 
 
+def local_build(publication: Publication, cache: Path) -> Path | None:
+    found = publication.local(cache)
+    return None if found is None else found[1]
+
+
 def content(run_id: str) -> bytes:
     return f"build of {run_id}\n".encode() * 50
 
@@ -66,7 +71,7 @@ def test_nothing_published(store: ObjectStore, tmp_path: Path) -> None:
     publication = Publication(store)
     assert publication.current() is None
     assert publication.history() == []
-    assert publication.local_build(tmp_path / "cache") is None
+    assert local_build(publication, tmp_path / "cache") is None
     publication.repair()
     with pytest.raises(NoSuchBuild, match="nothing has been published"):
         publication.rollback(None, NOW)
@@ -89,7 +94,7 @@ def test_publish(store: ObjectStore, tmp_path: Path) -> None:
     publication = Publication(store)
     assert publication.current() == second
     assert publication.history() == [first, second]
-    path = publication.local_build(tmp_path / "cache")
+    path = local_build(publication, tmp_path / "cache")
     assert path is not None
     assert path.read_bytes() == content("run-b")
 
@@ -175,7 +180,7 @@ def test_rollback(store: ObjectStore, tmp_path: Path) -> None:
     assert (back.run_id, back.previous, back.published_at) == ("run-b", "run-a", NOW + 3 * day)
     assert (back.build, back.sha256) == (pointers["run-b"].build, pointers["run-b"].sha256)
     assert publication.current() == back
-    path = publication.local_build(tmp_path / "cache")
+    path = local_build(publication, tmp_path / "cache")
     assert path is not None
     assert path.read_bytes() == content("run-b")
     # Once more goes one further back, not forth again.
@@ -260,12 +265,12 @@ def test_a_swap_that_was_not_recorded_is_known_all_the_same(store: ObjectStore) 
 
 def test_a_local_build_is_the_build_itself(local_store: ObjectStore, tmp_path: Path) -> None:
     publish(local_store, "run-a")
-    path = Publication(local_store).local_build(tmp_path / "cache")
+    path = local_build(Publication(local_store), tmp_path / "cache")
     assert path == tmp_path / "lake" / "builds" / "run-a" / "perpmill.duckdb"
     assert not (tmp_path / "cache").exists()
     local_store.delete(build_key("run-a"))
     with pytest.raises(ObjectNotFound, match="the build is gone"):
-        Publication(local_store).local_build(tmp_path / "cache")
+        local_build(Publication(local_store), tmp_path / "cache")
 
 
 def test_a_bucket_build_is_fetched_once_and_verified(
@@ -273,7 +278,7 @@ def test_a_bucket_build_is_fetched_once_and_verified(
 ) -> None:
     pointer = publish(s3_store, "run-a")
     cache = tmp_path / "cache"
-    path = Publication(s3_store).local_build(cache)
+    path = local_build(Publication(s3_store), cache)
     assert path == cache / f"run-a-{pointer.sha256[:12]}.duckdb"
     fetched: list[str] = []
     whole = type(s3_store).get_file
@@ -283,20 +288,20 @@ def test_a_bucket_build_is_fetched_once_and_verified(
         whole(self, key, target)
 
     monkeypatch.setattr(type(s3_store), "get_file", counting)
-    assert Publication(s3_store).local_build(cache) == path
+    assert local_build(Publication(s3_store), cache) == path
     assert fetched == []
     path.write_bytes(b"cut sh")  # another's accident: another size is fetched again
-    assert Publication(s3_store).local_build(cache) == path
+    assert local_build(Publication(s3_store), cache) == path
     assert fetched == [build_key("run-a")]
     assert path.read_bytes() == content("run-a")
 
     path.unlink()
     s3_store.put(build_key("run-a"), content("run-X"))  # of the same size
     with pytest.raises(BuildCorrupt, match=r"run-a/perpmill\.duckdb has the SHA-256"):
-        Publication(s3_store).local_build(cache)
+        local_build(Publication(s3_store), cache)
     s3_store.delete(build_key("run-a"))
     with pytest.raises(ObjectNotFound):
-        Publication(s3_store).local_build(cache)
+        local_build(Publication(s3_store), cache)
     assert list(cache.iterdir()) == []
 
 
@@ -313,7 +318,7 @@ def test_a_build_replaced_while_it_is_fetched(
         whole(self, key, target)
 
     monkeypatch.setattr(type(s3_store), "get_file", replaced)
-    path = Publication(s3_store).local_build(tmp_path / "cache")
+    path = local_build(Publication(s3_store), tmp_path / "cache")
     assert path is not None
     assert path.read_bytes() == content("run-b")
 
@@ -334,7 +339,7 @@ def test_readers_through_200_swaps(store: ObjectStore, tmp_path: Path) -> None:
             assert pointer is not None
             assert pointer.sha256 == hashlib.sha256(whole[pointer.run_id]).hexdigest()
             seen.add(pointer.run_id)
-            path = publication.local_build(tmp_path / f"cache{n}")
+            path = local_build(publication, tmp_path / f"cache{n}")
             assert path is not None
             assert path.read_bytes() in whole.values()
             if local:
