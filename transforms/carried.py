@@ -27,6 +27,7 @@ def one_provider_a_day(rows: pl.DataFrame) -> Folded:
     rows: identified and converted, with the `carrier` they came by (NULL: the venue's own), their
         `precedence` and the `date` they are accounted on.
     """
+    rows = rows.with_columns(pl.col("carrier").cast(pl.String))
     # Which provider comes first must not depend on what else is in the window.
     names = sorted(rows["carrier"].drop_nulls().unique())
     if not names:

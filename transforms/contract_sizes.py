@@ -53,7 +53,7 @@ def contradicted(rows: pl.DataFrame) -> pl.DataFrame:
     )
     off = pl.col("implied") / pl.col("contract_size")
     return judged.filter((off > APART) | (off < 1 / APART)).select(
-        "symbol",
+        pl.col("symbol").cast(pl.String),
         "sampled_at",
         column_name=pl.lit("contract_size"),
         kept_value=pl.col("contract_size").cast(pl.String),

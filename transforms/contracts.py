@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataframely as dy
 import polars as pl
 
+from transforms.coded import enums, in_words
 from transforms.in_order import in_order
 from transforms.schemas.normalised import DATASETS
 from transforms.schemas.published import primary_key
@@ -39,8 +40,7 @@ def uphold(dataset: str, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame
     if all(rows.select(_HOLDS[dataset]).row(0)):  # as nearly always; what follows is dear
         return rows, rows.clear().with_columns(pl.lit(None, pl.String()).alias("reason"))
     numbered = rows.with_row_index(_POSITION)
-    with_keys = numbered.with_columns(pl.col("raw_key").cast(pl.String))
-    failure = _ROW_CONTRACTS[dataset].filter(with_keys)[1]
+    failure = _ROW_CONTRACTS[dataset].filter(in_words(numbered))[1]
     verdicts = failure.details()
     broken = [rule.split("|", 1) for rule in sorted(failure.counts())]
     reason = pl.concat_str(
@@ -72,7 +72,8 @@ def sealed(dataset: str, rows: pl.DataFrame) -> pl.DataFrame:
     key = primary_key(schema)
     result = rows.select("date", *schema.column_names())
     result = in_order(result, ("date", *key))
-    assert result.drop("date").schema == schema.create_empty().schema, dataset  # noqa: S101
+    found = dict(result.drop("date").schema) | dict.fromkeys(enums(result), pl.String())
+    assert found == dict(schema.create_empty().schema), dataset  # noqa: S101
     again = pl.all_horizontal(pl.col(name) == pl.col(name).shift() for name in key)
     assert not result.select(again.any())[0, 0], f"{dataset}: a key is there twice"  # noqa: S101
     return result

@@ -58,14 +58,14 @@ def fold(
     key: Sequence[str],
     values: Sequence[str],
     order: Sequence[str] = ORIGIN,
-    basis: Mapping[str, str] | None = None,
+    basis: Mapping[str, pl.Expr] | None = None,
 ) -> Folded:
     """One row per `key` (never NULL): the first in `order`, its NULLs filled from the next ones.
 
     values: columns that are compared, and filled where they are NULL; all other columns stay as
         in the row that is kept. Numbers are compared as numbers (`BINARY_NOISE`).
-    basis: for a value that is only comparable between rows that agree on another column (a
-        native amount between rows of one unit), that column.
+    basis: for a value that is only comparable between rows that agree on something else (a
+        native amount between rows of one unit), what that is.
     """
     ranked = in_order(rows, key)
     news = ranked.select(_news(key))["news"]
@@ -74,7 +74,11 @@ def fold(
     repeated = ~(news & news.shift(-1, fill_value=True))
     several = ranked.filter(repeated).sort(*key, *order, nulls_last=True)
     starts = _news(key)
-    several = several.with_columns(starts.cum_sum().alias("_fact"), (~starts).alias("_repeat"))
+    several = several.with_columns(
+        starts.cum_sum().alias("_fact"),
+        (~starts).alias("_repeat"),
+        *(essence.alias(f"_of_{name}") for name, essence in (basis or {}).items()),
+    )
     # Within a fact the rows stand in `order`, so "first that is not NULL" is well defined.
     filled = several.group_by("_fact", maintain_order=True).agg(
         *(pl.col(name).drop_nulls().first() for name in values),
@@ -83,8 +87,8 @@ def fold(
             for name in values
         ),
         *(
-            pl.col(column).filter(pl.col(name).is_not_null()).first().alias(f"_basis_{name}")
-            for name, column in (basis or {}).items()
+            pl.col(f"_of_{name}").filter(pl.col(name).is_not_null()).first().alias(f"_basis_{name}")
+            for name in (basis or {})
         ),
     )
     kept = (
@@ -97,7 +101,7 @@ def fold(
     return Folded(
         pl.concat([ranked.filter(~repeated), kept]).sort(key),
         others.select(rows.columns),
-        _conflicts(others, filled, key, values, basis or {}),
+        _conflicts(others, filled, key, values, [*(basis or {})]),
     )
 
 
@@ -135,7 +139,7 @@ def _conflicts(
     filled: pl.DataFrame,
     key: Sequence[str],
     values: Sequence[str],
-    basis: Mapping[str, str],
+    based: Sequence[str],
 ) -> pl.DataFrame:
     # Compared with the value that is published, which may have filled a NULL of the kept row.
     pairs = others.join(filled, on="_fact", suffix="_filled")
@@ -143,8 +147,8 @@ def _conflicts(
     for name in values:
         dtype = others.schema[name]
         differs = _differs(dtype, f"{name}_filled", name)
-        if name in basis:
-            differs &= pl.col(basis[name]).eq_missing(pl.col(f"_basis_{name}"))
+        if name in based:
+            differs &= pl.col(f"_of_{name}").eq_missing(pl.col(f"_basis_{name}"))
         found.append(
             pairs.filter(differs).select(
                 *key,

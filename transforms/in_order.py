@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from transforms.coded import coded
+
 
 def in_order(rows: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
     """Rows sorted by a key without NULLs; which of equal ones comes first is left open.
@@ -30,8 +32,8 @@ def in_order(rows: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
 def _numbers(column: pl.Series) -> pl.Series | None:
     """Integers that sort as the values do; None for values that have none."""
     if column.dtype == pl.String:
-        return column.cast(pl.Enum(column.unique().sort())).to_physical().cast(pl.Int64)
-    if column.dtype.is_temporal() or column.dtype.is_integer():
+        column = coded(column)
+    if column.dtype.is_temporal() or column.dtype.is_integer() or column.dtype == pl.Enum:
         return column.to_physical().cast(pl.Int64)
     return None
 

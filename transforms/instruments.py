@@ -13,8 +13,10 @@ from datetime import UTC, datetime
 
 import polars as pl
 
+from transforms.coded import beside, coded
 from transforms.native import UTC_MICROS
 from transforms.schemas.evidence import Instruments
+from transforms.selecting import where
 from transforms.venue import Instrument, Venue
 
 _FACTS: dict[str, pl.DataType] = {
@@ -170,16 +172,20 @@ class InstrumentBook:
     def identify(self, rows: pl.DataFrame, time_column: str) -> Identified:
         """Adds what each row's symbol stood for at its time: facts, multiplier and listing.
 
-        `rows` comes back in no order of its own; rows of unknown symbols come back apart,
-        untouched.
+        `rows` comes back in no order of its own; rows of unknown symbols come back apart, without
+        these. Symbols and facts come back as Enums.
         """
-        spans = self._changes()
+        rows = rows.with_columns(coded(rows["symbol"]))
+        spans = self._changes().with_columns(
+            pl.col("symbol").cast(rows.schema["symbol"], strict=False)
+        )
+        spans = spans.filter(pl.col("symbol").is_not_null())  # no row has the others
         steady = pl.col("symbol").is_unique() & (pl.col("holds_from") == _EVER)
         always = spans.filter(steady).drop("holds_from")
-        changing = spans.filter(~steady)
-        known = rows.join(always, on="symbol", maintain_order="left")
+        known = where(beside(rows, "symbol", always), pl.col("listing").is_not_null())
         if known.height == rows.height:
             return Identified(known, rows.clear())
+        changing = spans.filter(~steady)
         changed = (
             rows.join(changing, on="symbol", how="semi")
             .sort(time_column, maintain_order=True)
@@ -194,7 +200,7 @@ class InstrumentBook:
         )
         return Identified(
             pl.concat([known, changed.select(known.columns)]),
-            rows.join(self.spans, on="symbol", how="anti"),
+            rows.join(spans, on="symbol", how="anti"),
         )
 
     def _changes(self) -> pl.DataFrame:
@@ -205,7 +211,9 @@ class InstrumentBook:
         same = pl.all_horizontal(
             pl.col(name).eq_missing(pl.col(name).shift()) for name in ("symbol", *_IDENTITY)
         )
-        return spans.filter(~same)
+        changes = spans.filter(~same)
+        texts = [name for name, dtype in _FACTS.items() if dtype == pl.String]
+        return changes.with_columns(coded(changes[name]) for name in texts)
 
     def table(self) -> pl.DataFrame:
         """The published `Instruments`: each listing as last seen, sorted by its key."""

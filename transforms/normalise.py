@@ -11,7 +11,7 @@ window.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 import dataframely as dy
@@ -19,6 +19,7 @@ import polars as pl
 
 from transforms import amounts
 from transforms.carried import one_provider_a_day
+from transforms.coded import coded, in_words, words
 from transforms.contract_sizes import contradicted
 from transforms.contracts import sealed, uphold
 from transforms.corrections import Correction, Outcome, correct
@@ -73,7 +74,8 @@ _VALUES: dict[str, tuple[str, ...]] = {
 class Partition:
     """One dataset, venue and UTC day: what came of it, and what became of every record.
 
-    rows: in the dataset's schema, sorted by its key, so by symbol and time.
+    rows: in the dataset's schema, sorted by its key, so by symbol and time. Text that recurs may
+        be an Enum (`in_words` undoes that).
     """
 
     dataset: str
@@ -104,16 +106,10 @@ class InstrumentReading:
 
 def _converted(dataset: str, rows: pl.DataFrame, *, priced: bool) -> pl.DataFrame:
     if dataset == "open_interest":
-        # Amounts as reported can be compared where they count the same thing the same way.
-        counted = pl.concat_str("unit", pl.col("sides").fill_null(1), separator="×")
-        return amounts.open_interest(rows, priced=priced).with_columns(counted.alias("basis"))
+        return amounts.open_interest(rows, priced=priced)
     if dataset == "liquidations":
         ordinal = pl.lit(1, pl.Int64).alias("event_ordinal")
         return amounts.liquidations(rows, priced=priced).with_columns(ordinal)
-    if dataset in UNLISTED:
-        # What a bucket showed while it was forming contradicts nothing.
-        forming = pl.when("still_forming").then(pl.format("{}:{}", "raw_key", "raw_row"))
-        return rows.with_columns(forming.otherwise(pl.lit("final")).alias("basis"))
     return amounts.prices(rows) if dataset == "prices" else rows
 
 
@@ -123,13 +119,20 @@ def _folded(dataset: str, rows: pl.DataFrame, *, priced: bool) -> Folded:
     # All of one venue; day by day, so that the days are slices of the result.
     key = ("date", *primary_key(DATASETS[dataset])[1:])
     if dataset in UNLISTED:
-        return fold(rows, key, _VALUES[dataset], basis={_VALUES[dataset][0]: "basis"})
+        # What a bucket showed while it was forming contradicts nothing.
+        forming = pl.when("still_forming").then(pl.format("{}:{}", "raw_key", "raw_row"))
+        basis = {_VALUES[dataset][0]: forming.otherwise(pl.lit("final"))}
+        return fold(rows, key, _VALUES[dataset], basis=basis)
     if dataset != "open_interest":
         return fold(rows, key, _VALUES[dataset])
     # Series of several intervals share stamps; the finer one says more about what is due.
     order = (*ORIGIN[:2], "sample_interval_minutes", *ORIGIN[2:])
-    folded = fold(rows, key, _VALUES[dataset], order, {"open_interest_native": "basis"})
-    reason = amounts.open_interest_null_reason(priced=priced)
+    # Amounts as reported can be compared where they count the same thing the same way.
+    counted = pl.concat_str("unit", pl.col("sides").fill_null(1), separator="×")
+    folded = fold(rows, key, _VALUES[dataset], order, {"open_interest_native": counted})
+    if folded.duplicates.is_empty():
+        return folded
+    reason = amounts.open_interest_null_reason(priced=priced)  # of what filled a gap
     return Folded(folded.rows.with_columns(reason), folded.duplicates, folded.conflicts)
 
 
@@ -150,7 +153,8 @@ class _Books:
         self._held: dict[tuple[str, ...], InstrumentBook] = {}
 
     def of(self, symbols: pl.Series) -> InstrumentBook:
-        names = tuple(symbols.drop_nulls().unique().sort())
+        """symbols: an Enum; of all of its values."""
+        names = tuple(words(symbols))
         if names not in self._held:
             self._held[names] = InstrumentBook.of(self._venue, self._answers, names)
         return self._held[names]
@@ -179,7 +183,7 @@ def _by_day(frame: pl.DataFrame, schema: type[dy.Schema]) -> Callable[[date], pl
         for day, length, end in zip(stretches["value"], stretches["len"], ends, strict=True)
     }
     assert len(places) == stretches.height, f"{schema.__name__}: days are mixed"  # noqa: S101
-    rows = frame.select(columns).with_columns(pl.col("^raw_key$").cast(pl.String))
+    rows = frame.select(columns)
     return lambda day: rows.slice(*places.get(day, (0, 0)))
 
 
@@ -262,8 +266,8 @@ def _told(
     unlisted = Identified(ordered, ordered.clear())
     identified = unlisted if dataset in UNLISTED else book.identify(ordered, time)
     rows = identified.rows if known is None else known.beside(identified.rows, time)
-    converted = _converted(dataset, rows, priced=priced)
-    sound, faulty = uphold(dataset, converted.with_columns(pl.lit(venue.name).alias("venue")))
+    exchange = pl.lit(venue.name, pl.Enum([venue.name])).alias("venue")
+    sound, faulty = uphold(dataset, _converted(dataset, rows, priced=priced).with_columns(exchange))
     return _Told(
         _folded(dataset, sound, priced=priced),
         identified.unknown,
@@ -299,10 +303,10 @@ def _partitions(
         return []
     stray = where(near, pl.col("stray"))
     records = pl.concat([frame.select("date", "raw_key") for frame in (near, rejected, dropped)])
-    book = books.of(near["symbol"])
     own = where(near, ~pl.col("stray"))
+    own = own.with_columns(coded(own["symbol"]))
     del near  # each of these frames is as large as all the others together
-    told = _told(venue, dataset, own, book, known)
+    told = _told(venue, dataset, own, books.of(own["symbol"]), known)
     del own
     folded = told.folded
 
@@ -341,10 +345,8 @@ def _partitions(
     )
 
     schema = DATASETS[dataset]
-    result = sealed(
-        dataset, kept.with_columns(pl.col("raw_key").cast(pl.String), venue=pl.lit(venue.name))
-    )
-    found = [folded.conflicts.drop("date", strict=False), *told.contradicted]
+    result = sealed(dataset, kept)
+    found = [in_words(folded.conflicts.drop("date", strict=False)), *told.contradicted]
     conflicts = (
         pl.concat(found).rename({time: "at"}).with_columns(pl.col("at").dt.date().alias("date"))
     )
@@ -352,14 +354,14 @@ def _partitions(
     split = [
         _by_day(result, schema),
         _by_day(
-            quarantined.sort("date", "raw_key", "raw_row", "reason").with_columns(common),
+            in_words(quarantined.sort("date", "raw_key", "raw_row", "reason")).with_columns(common),
             Quarantine,
         ),
         _by_day(
             conflicts.filter(within).sort("date", maintain_order=True).with_columns(common),
             Conflicts,
         ),
-        _by_day(accounting.with_columns(common), Accounting),
+        _by_day(in_words(accounting).with_columns(common), Accounting),
         _by_day(corrected.counts[dataset].sort("date", maintain_order=True), CorrectedRows),
     ]
     return [
@@ -400,14 +402,18 @@ def normalise(
     book_answers: pl.DataFrame | None,
     corrections: Sequence[Correction] = (),
 ) -> Normalised:
-    """The partitions of the UTC days `first` to `last` (inclusive) that these files cover.
+    """The partitions of the UTC days `first` to `last` (inclusive) that these files cover, all in
+    words.
 
     Raises BadPayload for a file no feed reads or whose parser cannot read it at all; LostRows
     where records in and rows out do not add up. For the rest see `normalised_datasets`.
     """
     reading = read(venue, payloads)
     made = normalised_datasets(venue, reading, first, last, book_answers, corrections)
-    return Normalised([partition for each in made for partition in each], reading.notes)
+    partitions = [
+        replace(partition, rows=in_words(partition.rows)) for each in made for partition in each
+    ]
+    return Normalised(partitions, reading.notes)
 
 
 def normalised_datasets(
@@ -452,13 +458,8 @@ def instrument_reading(venue: Venue, payloads: Sequence[Payload]) -> InstrumentR
     Other datasets in the files are left to `normalise`. Raises as `normalise` does.
     """
     reading = read(venue, payloads)
-    rows, rejected = (
-        frame.with_columns(pl.col("raw_key").cast(pl.String))
-        for frame in (
-            reading.rows[INSTRUMENTS],
-            reading.rejected.filter(pl.col("dataset") == INSTRUMENTS),
-        )
-    )
+    rows = in_words(reading.rows[INSTRUMENTS])
+    rejected = in_words(reading.rejected.filter(pl.col("dataset") == INSTRUMENTS))
     rule = rules(venue, rows["symbol"].drop_nulls().unique())
     named = canonical(rows, rule).with_columns(pl.lit(venue.name).alias("venue"))
     sound, faulty = uphold(INSTRUMENTS, named)

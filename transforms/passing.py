@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
+from transforms.coded import in_words
 from transforms.in_order import in_order
 from transforms.native import NATIVE_SCHEMAS
 from transforms.payload import NOTES_SCHEMA, READ_SCHEMA, REJECTED_SCHEMA, Parsed
@@ -72,7 +73,9 @@ def together(parts: Iterable[Parsed], datasets: Sequence[str], text_of: TextOf) 
     found = [replace(part, text_of=None) for part in parts]
     empty = {name: pl.DataFrame(schema=NATIVE_SCHEMAS[name]) for name in datasets}
     rows = {
-        name: in_order(pl.concat([none, *(p.rows[name] for p in found)]), ("raw_key", "raw_row"))
+        name: in_order(
+            pl.concat([none, *(in_words(p.rows[name]) for p in found)]), ("raw_key", "raw_row")
+        )
         for name, none in empty.items()
     }
     read = pl.concat([pl.DataFrame(schema=READ_SCHEMA), *(part.read for part in found)])

@@ -88,7 +88,8 @@ NOTES_SCHEMA: dict[str, pl.DataType] = {
 class Parsed:
     """What a parser found in a batch of payloads.
 
-    rows: per dataset, a frame in that dataset's native schema (`transforms.native`).
+    rows: per dataset, a frame in that dataset's native schema (`transforms.native`); `raw_key` may
+        also be an Enum of the keys of the batch.
     rejected: records set aside, `REJECTED_SCHEMA`; `at` is their time where it is known.
     read: records seen per dataset and raw file, counted before anything is interpreted, so that
         rows + rejected = rows_read can be checked (`READ_SCHEMA`).

@@ -116,7 +116,7 @@ class KnownPrices:
             )
         filled = filled.drop("_price", "_order")
         quanto = pl.col("margin_type") == Margin.QUANTO.value
-        coin = pl.when(quanto).then(pl.col("settle_asset").replace(_COINS))
+        coin = pl.when(quanto).then(pl.col("settle_asset").cast(pl.String).replace(_COINS))
         return (
             _nearest(filled.with_columns(coin.alias("_coin")), time, "_coin", self.of_coins)
             .rename({"_price": "settlement_price"})
@@ -164,10 +164,11 @@ def _of_coins(known: pl.DataFrame, book: InstrumentBook) -> pl.DataFrame:
             pl.col("quote_asset").is_in(_DOLLARS),
         )
         .select(
-            pl.col("base_asset").alias("symbol"),
+            pl.col("base_asset").cast(pl.String).alias("symbol"),
             "known_at",
             pl.col("price") / pl.col("base_multiplier"),
-            pl.col("order") + pl.col("margin_type").replace_strict(margins, return_dtype=pl.Int64),
+            pl.col("order")
+            + pl.col("margin_type").cast(pl.String).replace_strict(margins, return_dtype=pl.Int64),
             "interval_minutes",
             *ORIGIN,
         )
@@ -190,7 +191,7 @@ def _nearest(rows: pl.DataFrame, time: str, by: str, known: pl.DataFrame) -> pl.
     )
     for order in _orders(known):
         some = known.filter(pl.col("order") == order).select(
-            pl.col("symbol").alias(by),
+            pl.col("symbol").cast(rows.schema[by], strict=False).alias(by),
             pl.col("known_at").alias("_at"),
             pl.col("price").alias("_found"),
         )

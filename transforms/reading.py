@@ -17,15 +17,18 @@ from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
+from transforms.coded import beside
 from transforms.native import NATIVE_SCHEMAS, UTC_MICROS
 from transforms.payload import NOTES_SCHEMA, REJECTED_SCHEMA, BadPayload, Facts, Parsed, Payload
+from transforms.schemas.column import SourceKind
 from transforms.schemas.normalised import DATASETS, TIME_COLUMN
 from transforms.selecting import where
 from transforms.venue import Feed, Venue
 
 INSTRUMENTS = "instruments"
-_SPILL = pl.duration(days=1)  # labels, jitter and foreign time zones reach a day over
+_SPILL = timedelta(days=1)  # labels, jitter and foreign time zones reach a day over
 _BEHIND_ALL_OWN = 1_000_000
+_SOURCE = pl.Enum(sorted(kind.value for kind in SourceKind))
 
 
 class LostRows(AssertionError):
@@ -39,7 +42,8 @@ class Reading:
     rows: every dataset's native rows, with `source`, `precedence` and `carrier` of their feed.
         What the venue itself exports comes before what carriers bring. Here and in `rejected` and
         `files`, `raw_key` is an Enum of all the keys, in their order: the text of a key is many
-        times as wide as the rest of a row, and is looked at again and again.
+        times as wide as the rest of a row, and is looked at again and again. So are `source` and
+        `carrier`, of which there are few.
     files: per raw file its `symbol`, claimed `first_date`, `last_date` and `hour`, `datasets`, and
         the `anchor` day on which records without a credible time are counted.
     """
@@ -117,7 +121,8 @@ def _found(
     if stray:
         raise LostRows(f"{venue.name} {feed.name}: records of undeclared datasets {sorted(stray)}")
     for name, frame in parsed.rows.items():
-        if dict(frame.schema) != NATIVE_SCHEMAS[name]:
+        found = {"raw_key": pl.String()} if _is_enum(frame, "raw_key") else {}
+        if dict(frame.schema) | found != NATIVE_SCHEMAS[name]:
             raise LostRows(
                 f"{venue.name} {feed.name}: {name} is not in the native schema: {frame.schema}"
             )
@@ -154,6 +159,10 @@ def _found(
             f"came out ({wrong.height} such)"
         )
     return _Found(rows, rejected)
+
+
+def _is_enum(frame: pl.DataFrame, name: str) -> bool:
+    return isinstance(frame.schema.get(name), pl.Enum)
 
 
 def _by_number(frame: pl.DataFrame, keys: pl.Enum) -> pl.DataFrame:
@@ -213,7 +222,8 @@ def read(venue: Venue, payloads: Sequence[Payload], keys: pl.Enum | None = None)
 
     if keys is None:
         keys = pl.Enum(list(claims))
-    origin = {"source": pl.String(), "precedence": pl.Int64(), "carrier": pl.String()}
+    carrier = pl.Enum(sorted({feed.carrier for feed in venue.feeds if feed.carrier is not None}))
+    origin = {"source": _SOURCE, "precedence": pl.Int64(), "carrier": carrier}
     rows = {
         name: [pl.DataFrame(schema=NATIVE_SCHEMAS[name] | {"raw_key": keys} | origin)]
         for name in DATASETS
@@ -232,9 +242,9 @@ def read(venue: Venue, payloads: Sequence[Payload], keys: pl.Enum | None = None)
         for name, frame in found.rows.items():
             rows[name].append(
                 frame.with_columns(
-                    pl.lit(feed.source.value).alias("source"),
+                    pl.lit(feed.source.value, _SOURCE).alias("source"),
                     pl.lit(_precedence(feed), pl.Int64).alias("precedence"),
-                    pl.lit(feed.carrier, pl.String).alias("carrier"),
+                    pl.lit(feed.carrier, carrier).alias("carrier"),
                 )
             )
         rejected.append(found.rejected)
@@ -275,21 +285,19 @@ def read(venue: Venue, payloads: Sequence[Payload], keys: pl.Enum | None = None)
 
 def placed(rows: pl.DataFrame, time_column: str, files: pl.DataFrame) -> pl.DataFrame:
     """Adds `date`, the day a record is accounted on, and `stray`: its time is not credible."""
-    own, first, last = pl.col("date"), pl.col("first_date"), pl.col("last_date")
-    stray = (
-        own.is_null()
-        | (own < first - _SPILL).fill_null(value=False)
-        | (own > last + _SPILL).fill_null(value=False)
+    own = pl.col("date")
+    stray = own.is_null() | ~own.is_between("_earliest", "_latest").fill_null(value=True)
+    of_file = files.select(
+        "raw_key",
+        # A day without end on either side is no bound.
+        (pl.col("first_date") - _SPILL).fill_null(date.min).alias("_earliest"),
+        (pl.col("last_date") + _SPILL).fill_null(date.max).alias("_latest"),
+        pl.col("anchor").alias("_anchor"),
     )
     return (
-        rows.join(
-            files.select("raw_key", "first_date", "last_date", "anchor"),
-            on="raw_key",
-            how="left",
-            maintain_order="left",
-        )
+        beside(rows, "raw_key", of_file)
         .with_columns(pl.col(time_column).dt.date().alias("date"))
         .with_columns(stray.alias("stray"))
-        .with_columns(pl.when("stray").then("anchor").otherwise(own).alias("date"))
-        .drop("first_date", "last_date", "anchor")
+        .with_columns(pl.when("stray").then("_anchor").otherwise(own).alias("date"))
+        .drop("_earliest", "_latest", "_anchor")
     )

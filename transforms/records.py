@@ -15,6 +15,7 @@ from enum import StrEnum
 
 import polars as pl
 
+from transforms.coded import beside
 from transforms.in_order import in_order
 from transforms.native import EXACT_RATE, NATIVE_SCHEMAS, UTC_MICROS
 from transforms.payload import NOTES_SCHEMA, READ_SCHEMA, REJECTED_SCHEMA, Parsed, Payload
@@ -43,8 +44,8 @@ class Unreadable:
 class Records:
     """Records of a batch of raw files as text.
 
-    frame: `raw_key`, `raw_row` (from 1, headers not counted) and text columns; an empty or absent
-        cell is NULL.
+    frame: `raw_key` (text, or an Enum of the batch's keys, ascending), `raw_row` (from 1, headers
+        not counted) and text columns; an empty or absent cell is NULL.
     read: records per raw key, unreadable ones included; files without any are there with 0.
     text_of: the record at a raw key and row as it stands in the file.
     files: per raw key what its path says, once `with_facts` was told; else empty.
@@ -70,8 +71,11 @@ class Records:
         schema: dict[str, pl.DataType] = {name: pl.String() for name in columns}
         schema |= {"path_first_date": pl.Date(), "path_last_date": pl.Date()}
         files = pl.DataFrame(columns, schema=schema)
-        joined = self.frame.join(files, on="raw_key", how="left", maintain_order="left")
-        return replace(self, frame=joined, files=files)
+        if not isinstance(self.frame.schema["raw_key"], pl.Enum):
+            joined = self.frame.join(files, on="raw_key", how="left", maintain_order="left")
+            return replace(self, frame=joined, files=files)
+        files = files.with_columns(pl.col("raw_key").cast(self.frame.schema["raw_key"]))
+        return replace(self, frame=beside(self.frame, "raw_key", files), files=files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +248,10 @@ def sift(
     # when it formats a column of which one piece was filtered empty.
     faulty = where(records.frame.with_columns(typed["faulty"]), pl.col("faulty")).rechunk()
     set_aside = faulty.select(*values, _first(faults).alias("reason")).select(
-        "raw_key", "raw_row", pl.col(at).alias("at"), pl.coalesce("reason", _first(checks))
+        pl.col("raw_key").cast(pl.String),
+        "raw_row",
+        pl.col(at).alias("at"),
+        pl.coalesce("reason", _first(checks)),
     )
     kept = where(typed, ~pl.col("faulty")).drop("faulty")
     return Sifted(dataset, kept, _rejected(dataset, set_aside, records))
@@ -306,10 +313,11 @@ def assemble(
 
 def _native(part: Sifted) -> pl.DataFrame:
     absent: dict[str, pl.Expr] = {"rank": pl.lit(0)}
+    schema = NATIVE_SCHEMAS[part.dataset] | {"raw_key": part.rows.schema["raw_key"]}
     native = part.rows.select(
         (pl.col(name) if name in part.rows.columns else absent.get(name, pl.lit(None)))
         .cast(dtype)
         .alias(name)
-        for name, dtype in NATIVE_SCHEMAS[part.dataset].items()
+        for name, dtype in schema.items()
     )
     return in_order(native, ("raw_key", "raw_row"))

@@ -100,11 +100,12 @@ def _read(files: Sequence[_File], layout: Layout) -> Records:
     for file in files:
         alike.setdefault(file.names, []).append(file)
 
-    frames = [_frame([], [], {name: [] for name in layout.wanted})]
+    keys = pl.Enum(sorted({file.raw_key for file in files}))
+    frames = [_frame([], [], {name: [] for name in layout.wanted}, keys)]
     unreadable: list[Unreadable] = []
     for names, group in alike.items():
         plain = [(file, body) for file in group if (body := _plain(file)) is not None]
-        joined = _parse_joined(names, plain, layout)
+        joined = _parse_joined(names, plain, layout, keys)
         if joined is not None:
             frames.append(joined)
             done = {file.raw_key for file, _ in plain}
@@ -112,7 +113,7 @@ def _read(files: Sequence[_File], layout: Layout) -> Records:
             done = set()
         for file in group:
             if file.raw_key not in done:
-                frame, bad = _parse_lines(file, layout)
+                frame, bad = _parse_lines(file, layout, keys)
                 frames.append(frame)
                 unreadable.extend(bad)
     return Records(
@@ -206,7 +207,7 @@ def _plain(file: _File) -> bytes | None:
 
 
 def _parse_joined(
-    names: tuple[str, ...], files: Sequence[tuple[_File, bytes]], layout: Layout
+    names: tuple[str, ...], files: Sequence[tuple[_File, bytes]], layout: Layout, keys: pl.Enum
 ) -> pl.DataFrame | None:
     total = sum(file.count for file, _ in files)
     if not total:
@@ -229,7 +230,8 @@ def _parse_joined(
         raw_row=pl.int_ranges(first, first + counts),
     ).filter(counts > 0)
     origin = origin.explode("file", "raw_row")
-    raw_keys = pl.Series("raw_key", [file.raw_key for file, _ in files])[origin["file"]]
+    of_file = pl.Series("raw_key", [file.raw_key for file, _ in files], dtype=keys)
+    raw_keys = of_file.gather(origin["file"])
     return pl.concat(
         [raw_keys.to_frame(), origin.select("raw_row"), cells], how="horizontal"
     ).select(
@@ -242,7 +244,9 @@ def _parse_joined(
     )
 
 
-def _parse_lines(file: _File, layout: Layout) -> tuple[pl.DataFrame, list[Unreadable]]:
+def _parse_lines(
+    file: _File, layout: Layout, keys: pl.Enum
+) -> tuple[pl.DataFrame, list[Unreadable]]:
     unreadable: list[Unreadable] = []
     rows: list[int] = []
     columns: dict[str, list[str | None]] = {name: [] for name in layout.wanted}
@@ -262,12 +266,12 @@ def _parse_lines(file: _File, layout: Layout) -> tuple[pl.DataFrame, list[Unread
             named = dict(zip(file.names, cells, strict=True))
             for name, column in columns.items():
                 column.append(named.get(name) or None)
-    return _frame([file.raw_key] * len(rows), rows, columns), unreadable
+    return _frame([file.raw_key] * len(rows), rows, columns, keys), unreadable
 
 
 def _frame(
-    raw_keys: list[str], rows: list[int], columns: dict[str, list[str | None]]
+    raw_keys: list[str], rows: list[int], columns: dict[str, list[str | None]], keys: pl.Enum
 ) -> pl.DataFrame:
-    schema: dict[str, pl.DataType] = {"raw_key": pl.String(), "raw_row": pl.Int64()}
+    schema: dict[str, pl.DataType] = {"raw_key": keys, "raw_row": pl.Int64()}
     schema |= {name: pl.String() for name in columns}
     return pl.DataFrame({"raw_key": raw_keys, "raw_row": rows, **columns}, schema=schema)

@@ -15,7 +15,8 @@ from flows.evidence import evidence_tables
 from flows.reporting import Reporter, log
 from flows.run import Days, Run, code_version
 from flows.storage.builds import CONTENTS_SCHEMA, Builds, Candidate, writing
-from flows.storage.partitions import Layer, parquet_bytes
+from flows.storage.parquet import parquet_bytes
+from flows.storage.partitions import Layer
 from flows.storage.publication import Pointer, Publication
 from flows.storage.warehouse import Warehouse
 from transforms.schemas.evidence import Runs

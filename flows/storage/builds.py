@@ -21,7 +21,7 @@ import polars as pl
 
 from flows.storage.local_store import LocalStore, sync_folder
 from flows.storage.object_store import ObjectNotFound, ObjectStore, StoreUnavailable
-from flows.storage.partitions import parquet_bytes
+from flows.storage.parquet import parquet_bytes
 
 FOLDER = "builds/"
 

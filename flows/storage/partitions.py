@@ -8,7 +8,6 @@ and what came out (`sha256`), so that a run rebuilds only what changed.
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -23,6 +22,7 @@ import polars as pl
 from flows.storage.ledger import Ledger
 from flows.storage.local_store import LocalStore
 from flows.storage.object_store import LakeDamaged, ObjectNotFound, ObjectStore
+from flows.storage.parquet import parquet_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,13 +51,6 @@ class PartitionRecord:
     key: str
     sha256: str
     rows: int
-
-
-def parquet_bytes(rows: pl.DataFrame) -> bytes:
-    """The same rows give the same bytes: one row group size, one codec, no time stamps."""
-    buffer = io.BytesIO()
-    rows.write_parquet(buffer, compression="zstd", statistics=True, row_group_size=250_000)
-    return buffer.getvalue()
 
 
 class Layer:

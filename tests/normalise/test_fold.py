@@ -93,9 +93,9 @@ def test_numbers_that_differ_by_binary_noise_are_the_same() -> None:
 def test_a_value_is_only_compared_where_its_basis_agrees() -> None:
     rows = facts({"x": 1.0, "unit": "coin"}, {"x": 9.0, "unit": "usd", "raw_row": 2})
     assert folded(rows).conflicts.height == 1
-    assert folded(rows, basis={"x": "unit"}).conflicts.is_empty()
+    assert folded(rows, basis={"x": pl.col("unit")}).conflicts.is_empty()
     same = rows.with_columns(unit=pl.lit("coin"))
-    assert folded(same, basis={"x": "unit"}).conflicts.height == 1
+    assert folded(same, basis={"x": pl.col("unit")}).conflicts.height == 1
 
 
 def test_rows_that_state_different_facts_are_left_alone() -> None:

@@ -37,6 +37,7 @@ from transforms.answers import (
     rows_in,
     stamps_in,
 )
+from transforms.coded import beside
 from transforms.endpoints import Asker, Parser, asked, dumped, perpetuals
 from transforms.native import Unit
 from transforms.passing import together
@@ -303,7 +304,7 @@ def parse_metrics_csv(payloads: Sequence[Payload]) -> Parsed:
     ratios = ratios.derive(*map(_non_zero, _RATIOS))
     placed = [replace(part, rows=_on_grid(part.rows, conventions)) for part in (interest, ratios)]
     notes = conventions.select(
-        "raw_key", name=pl.lit("label_convention"), value="label_convention"
+        pl.col("raw_key").cast(pl.String), name=pl.lit("label_convention"), value="label_convention"
     ).select(*NOTES_SCHEMA)
     return assemble(records, placed, notes)
 
@@ -356,7 +357,7 @@ def _label_conventions(records: Records) -> pl.DataFrame:
     )
     files = records.files.filter(pl.col("raw_key").is_in([k for k, n in records.read.items() if n]))
     return (
-        files.join(midnights, on="raw_key", how="left")
+        beside(files, "raw_key", midnights)
         .with_columns(
             label_convention=pl.when(pl.col("own") & pl.col("following"))
             .then(pl.lit("both_midnights"))
@@ -374,12 +375,8 @@ def _label_conventions(records: Records) -> pl.DataFrame:
 def _on_grid(rows: pl.DataFrame, conventions: pl.DataFrame) -> pl.DataFrame:
     """Adds `sampled_at` and `rank`: a file's own day comes before a stray row of its neighbour."""
     label = _floored(pl.col("sampled_at_original"))
-    return rows.join(
-        conventions.select("raw_key", "shift_minutes"),
-        on="raw_key",
-        how="left",
-        maintain_order="left",
-    ).with_columns(
+    shifts = conventions.select("raw_key", "shift_minutes")
+    return beside(rows, "raw_key", shifts).with_columns(
         sampled_at=label + pl.duration(minutes=pl.col("shift_minutes")),
         rank=(label.dt.date() != pl.col("path_first_date")).cast(pl.Int64),
     )

@@ -45,6 +45,7 @@ from urllib.parse import unquote
 import polars as pl
 
 from transforms.around_moves import ORDER, AroundMoves
+from transforms.coded import in_words
 from transforms.fills import NOTHING_FILLED, accumulated
 from transforms.native import Unit
 from transforms.passing import detached, together
@@ -494,12 +495,18 @@ def _stale(venue: str, payload: Payload, rows: pl.DataFrame) -> pl.DataFrame:
     text_of = csv_texts(venue, [payload], _TICKER_CSV)
     texts = [text_of(payload.raw_key, number)[:RAW_TEXT_LIMIT] for number in rows["raw_row"]]
     minutes = (pl.col("due") - pl.col("told_at")).dt.total_minutes()
-    return rows.with_columns(
-        dataset=pl.lit("funding_rates"),
-        at=pl.col("due"),
-        reason=pl.format("funding_rate was last told {} minutes before its settlement", minutes),
-        raw_text=pl.Series(texts, dtype=pl.String),
-    ).select(*REJECTED_SCHEMA)
+    return (
+        in_words(rows)
+        .with_columns(
+            dataset=pl.lit("funding_rates"),
+            at=pl.col("due"),
+            reason=pl.format(
+                "funding_rate was last told {} minutes before its settlement", minutes
+            ),
+            raw_text=pl.Series(texts, dtype=pl.String),
+        )
+        .select(*REJECTED_SCHEMA)
+    )
 
 
 # ---- Exchanges that have no file of their own ---------------------------------------------------
