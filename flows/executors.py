@@ -7,6 +7,7 @@ order of the pieces; the stage that planned them writes those down.
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -63,6 +64,7 @@ class InProcess:
     workers = 1
 
     def each(self, run: Run, work: Work[PIECE, MADE], pieces: Sequence[PIECE]) -> Iterator[MADE]:
+        _settle_in()
         for piece in pieces:
             yield from work(run, piece)
 
@@ -118,9 +120,18 @@ class Processes:
 
 def done(run: Run, work: Work[PIECE, MADE], piece: PIECE) -> list[MADE]:
     """A whole piece, by a worker; what it put into the store is settled."""
+    _settle_in()
     made = list(work(run, piece))
     run.store.settle()
     return made
+
+
+def _settle_in() -> None:
+    """Garbage is looked for among what the work makes, not among all that was imported for it:
+    that is some hundred thousand objects, and looking through them takes a tenth of the time."""
+    if not gc.get_freeze_count():
+        gc.collect()
+        gc.freeze()
 
 
 def cores() -> int:

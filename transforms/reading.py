@@ -93,6 +93,16 @@ class Reading:
         }
         return replace(self, rows=rows)
 
+    def numbered(self, keys: pl.Enum) -> Reading:
+        """The same with the places of its raw keys in another Enum, which has them all."""
+        place = pl.col("raw_key").cast(keys)
+        return replace(
+            self,
+            rows={name: rows.with_columns(place) for name, rows in self.rows.items()},
+            rejected=self.rejected.with_columns(place),
+            files=self.files.with_columns(place),
+        )
+
     def beside(self, other: Reading) -> Reading:
         """The same as if both had been read together; their raw keys are of one Enum."""
         if other.files.is_empty():

@@ -188,10 +188,9 @@ def of_path_symbol(symbol: str = "symbol") -> Fault:
 
 def within_path_days(moment: str) -> Fault:
     """A record lies outside the days its path claims and the day on either side of them."""
-    first = pl.col("path_first_date").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-    last = pl.col("path_last_date").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    day, first, last = pl.col(moment).dt.date(), pl.col("path_first_date"), pl.col("path_last_date")
     return Fault(
-        (pl.col(moment) < first - _SPILL) | (pl.col(moment) >= last + 2 * _SPILL),
+        (day < first - _SPILL) | (day > last + _SPILL),
         pl.format(
             f"{moment} {{}} lies outside the path's days {{}} to {{}}",
             pl.col(moment).dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -216,6 +215,33 @@ class Sifted:
     def derive(self, *columns: pl.Expr, **named: pl.Expr) -> Sifted:
         """The same rows with more columns, computed from those there."""
         return replace(self, rows=self.rows.with_columns(*columns, **named))
+
+
+def read_once(
+    records: Records, readings: Mapping[str, Reading]
+) -> tuple[Records, dict[str, Reading]]:
+    """For cells that several datasets are made of: records that hold their values, and readings
+    that take them from there."""
+    frame = (
+        records.frame.lazy()
+        .with_columns(
+            expression
+            for name, reading in readings.items()
+            for expression in (
+                reading.value.alias(f"_value_{name}"),
+                _any(reading.faults).alias(f"_fault_{name}"),
+            )
+        )
+        .collect()
+    )
+    taken = {
+        name: Reading(
+            pl.col(f"_value_{name}"),
+            (Fault(pl.col(f"_fault_{name}"), _first(reading.faults)),),
+        )
+        for name, reading in readings.items()
+    }
+    return replace(records, frame=frame), taken
 
 
 def sift(

@@ -51,6 +51,7 @@ from transforms.records import (
     exact_rate,
     number,
     of_path_symbol,
+    read_once,
     sift,
     text,
     utc_text,
@@ -262,9 +263,9 @@ def parse_metrics_csv(payloads: Sequence[Payload]) -> Parsed:
     """um: OI in coin and value in quote. cm: OI in contracts and value in *coin* (5,578,700
     contracts × 100 USD ÷ 18,265.009 = 30,543, the price of that day)."""
     records = read_csv(NAME, payloads, _METRICS_CSV).with_facts(payloads, "product")
-    origin = {"symbol": text("symbol"), "sampled_at_original": utc_text("create_time")}
-    checks = [of_path_symbol(), within_path_days("sampled_at_original")]
     at = "sampled_at_original"
+    records, origin = read_once(records, {"symbol": text("symbol"), at: utc_text("create_time")})
+    checks = [of_path_symbol(), within_path_days(at)]
     interest = sift(
         records,
         "open_interest",

@@ -138,7 +138,6 @@ def _readings(
     Files of two batches in a row are read once: of few days, those of the days between are many.
     The next batch is fetched while one is worked on.
     """
-    keys = pl.Enum(sorted({key for batch in batches for key in batch.keys}))
     news = [
         batch.keys.difference(*(before.keys for before in batches[max(n - 1, 0) : n]))
         for n, batch in enumerate(batches)
@@ -150,10 +149,11 @@ def _readings(
             payloads = coming.pop().result()
             if number + 1 < len(batches):
                 coming.append(ahead.submit(_fetch, run, files, news[number + 1]))
+            keys = pl.Enum(sorted(batches[number].keys))
             reading = _read(venue, payloads, keys)
             del payloads
             if kept is not None:
-                reading = reading.beside(kept)
+                reading = reading.beside(kept.numbered(keys))
             if following is not None:
                 kept = reading.onwards(following.days[0], looks_back(venue)).of(following.keys)
             handed_on = [reading]
