@@ -11,7 +11,7 @@ where a quote is left open, its parts have the records that the whole has.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -26,6 +26,7 @@ from transforms.records import Records, Unreadable
 __all__ = ["PART_BYTES", "Layout", "csv_texts", "read_csv", "read_csv_in_parts"]
 
 PART_BYTES = 1 << 24  # 16 MiB of text, which come to some 150 MB on their way to typed rows
+_TOGETHER_BYTES = 1 << 25  # of text that is joined and parsed at a time, and then let go
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -52,6 +53,24 @@ class _Lines:
         return self.split[raw_key][raw_row - file.before - 1].decode("utf-8", "replace")
 
 
+@dataclass(slots=True)
+class _Reopened:
+    """Finds the texts of records of files that are not held, by opening their file once more.
+
+    Records asked for file by file cost one opening each. files: by raw key.
+    """
+
+    venue: str
+    layout: Layout
+    files: Mapping[str, Payload]
+    _lines: _Lines = field(default_factory=lambda: _Lines({}))
+
+    def text(self, raw_key: str, raw_row: int) -> str:
+        if raw_key not in self._lines.files:
+            self._lines = _Lines({raw_key: _open(self.venue, self.files[raw_key], self.layout)})
+        return self._lines.text(raw_key, raw_row)
+
+
 def read_csv(venue: str, payloads: Sequence[Payload], layout: Layout) -> Records:
     """The records of csv files as text columns `layout.wanted`, NULL where a file lacks one.
 
@@ -61,7 +80,15 @@ def read_csv(venue: str, payloads: Sequence[Payload], layout: Layout) -> Records
     Raises BadPayload for a container that cannot be opened or a header that lacks a required
     column.
     """
-    return _read([_open(venue, payload, layout) for payload in payloads], layout)
+    by_key = {payload.raw_key: payload for payload in payloads}
+    keys = pl.Enum(sorted(by_key))
+    found = [_read(files, layout, keys) for files in _opened(venue, payloads, layout)]
+    return Records(
+        frame=pl.concat([_empty(layout, keys), *(each.frame for each in found)], rechunk=True),
+        read={raw_key: count for each in found for raw_key, count in each.read.items()},
+        unreadable=[bad for each in found for bad in each.unreadable],
+        text_of=_Reopened(venue, layout, by_key).text,
+    )
 
 
 def read_csv_in_parts(
@@ -81,7 +108,11 @@ def read_csv_in_parts(
     `limit` bytes; ValueError for a layout with a `fallback`, since only all of a file can show
     how it is encoded.
     """
-    return (_read([part], layout) for part in _parts(venue, payload, layout, size, limit))
+    keys = pl.Enum([payload.raw_key])
+    for part in _parts(venue, payload, layout, size, limit):
+        found = _read([part], layout, keys)
+        texts = _Lines({payload.raw_key: part}).text
+        yield Records(found.frame, found.read, found.unreadable, texts)
 
 
 def csv_texts(venue: str, payloads: Sequence[Payload], layout: Layout) -> TextOf:
@@ -95,20 +126,43 @@ def csv_texts(venue: str, payloads: Sequence[Payload], layout: Layout) -> TextOf
     return TextsInPassing(parts_of).text
 
 
-def _read(files: Sequence[_File], layout: Layout) -> Records:
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What `Records` has of some files."""
+
+    frame: pl.DataFrame
+    read: dict[str, int]
+    unreadable: list[Unreadable]
+
+
+def _opened(venue: str, payloads: Sequence[Payload], layout: Layout) -> Iterator[list[_File]]:
+    """Some files at a time: their text is many times as large as they are."""
+    held: list[_File] = []
+    size = 0
+    for payload in payloads:
+        held.append(_open(venue, payload, layout))
+        size += len(held[-1].body)
+        if size >= _TOGETHER_BYTES:
+            some, held, size = held, [], 0
+            yield some
+            del some
+    if held:
+        yield held
+
+
+def _read(files: Sequence[_File], layout: Layout, keys: pl.Enum) -> _Found:
     alike: dict[tuple[str, ...], list[_File]] = {}
     for file in files:
         alike.setdefault(file.names, []).append(file)
 
-    keys = pl.Enum(sorted({file.raw_key for file in files}))
-    frames = [_frame([], [], {name: [] for name in layout.wanted}, keys)]
+    frames = [_empty(layout, keys)]
     unreadable: list[Unreadable] = []
     for names, group in alike.items():
-        plain = _plain_ones(group)
-        joined = _parse_joined(names, plain, layout, keys)
-        if joined is not None:
-            frames.append(joined)
-            done = {file.raw_key for file, _ in plain}
+        plain, text = _joined(group)
+        cells = _parse_joined(names, plain, text, layout, keys)
+        if cells is not None:
+            frames.append(cells)
+            done = {file.raw_key for file in plain}
         else:
             done = set()
         for file in group:
@@ -116,12 +170,7 @@ def _read(files: Sequence[_File], layout: Layout) -> Records:
                 frame, bad = _parse_lines(file, layout, keys)
                 frames.append(frame)
                 unreadable.extend(bad)
-    return Records(
-        frame=pl.concat(frames),
-        read={file.raw_key: file.count for file in files},
-        unreadable=unreadable,
-        text_of=_Lines({file.raw_key: file for file in files}).text,
-    )
+    return _Found(pl.concat(frames), {file.raw_key: file.count for file in files}, unreadable)
 
 
 def _open(venue: str, payload: Payload, layout: Layout) -> _File:
@@ -189,15 +238,16 @@ def _as_utf8(content: bytes, encoding: str) -> bytes:
     return content
 
 
-def _plain_ones(files: Sequence[_File]) -> list[tuple[_File, bytes]]:
-    """The files that can be parsed together, with what is to be parsed."""
+def _joined(files: Sequence[_File]) -> tuple[Sequence[_File], bytes]:
+    """The files that can be parsed together, and their text."""
     # Nearly always that is all of them, which shows at once when they are looked at together.
-    together = b"".join(file.body for file in files)
+    text = b"".join(file.body for file in files)
     commas = sum(file.count * (len(file.names) - 1) for file in files)
-    odd = b'"' in together or b"\r" in together or not together.isascii()
-    if not odd and together.count(b",") == commas:
-        return [(file, file.body) for file in files]
-    return [(file, body) for file in files if (body := _plain(file)) is not None]
+    odd = b'"' in text or b"\r" in text or not text.isascii()
+    if not odd and text.count(b",") == commas:
+        return files, text
+    plain = [(file, body) for file in files if (body := _plain(file)) is not None]
+    return [file for file, _ in plain], b"".join(body for _, body in plain)
 
 
 def _plain(file: _File) -> bytes | None:
@@ -218,14 +268,14 @@ def _plain(file: _File) -> bytes | None:
 
 
 def _parse_joined(
-    names: tuple[str, ...], files: Sequence[tuple[_File, bytes]], layout: Layout, keys: pl.Enum
+    names: tuple[str, ...], files: Sequence[_File], text: bytes, layout: Layout, keys: pl.Enum
 ) -> pl.DataFrame | None:
-    total = sum(file.count for file, _ in files)
+    total = sum(file.count for file in files)
     if not total:
         return None
     try:
         cells = pl.read_csv(
-            b"".join(body for _, body in files),
+            text,
             has_header=False,
             schema=dict.fromkeys(names, pl.String),
             quote_char=None,
@@ -234,14 +284,14 @@ def _parse_joined(
         return None
     if cells.height != total:
         return None
-    counts = pl.Series([file.count for file, _ in files], dtype=pl.Int64)
-    first = pl.Series([file.before + 1 for file, _ in files], dtype=pl.Int64)
+    counts = pl.Series([file.count for file in files], dtype=pl.Int64)
+    first = pl.Series([file.before + 1 for file in files], dtype=pl.Int64)
     origin = pl.select(
         file=pl.int_range(len(files)).repeat_by(counts),
         raw_row=pl.int_ranges(first, first + counts),
     ).filter(counts > 0)
     origin = origin.explode("file", "raw_row")
-    of_file = pl.Series("raw_key", [file.raw_key for file, _ in files], dtype=keys)
+    of_file = pl.Series("raw_key", [file.raw_key for file in files], dtype=keys)
     raw_keys = of_file.gather(origin["file"])
     return pl.concat(
         [raw_keys.to_frame(), origin.select("raw_row"), cells], how="horizontal"
@@ -278,6 +328,10 @@ def _parse_lines(
             for name, column in columns.items():
                 column.append(named.get(name) or None)
     return _frame([file.raw_key] * len(rows), rows, columns, keys), unreadable
+
+
+def _empty(layout: Layout, keys: pl.Enum) -> pl.DataFrame:
+    return _frame([], [], {name: [] for name in layout.wanted}, keys)
 
 
 def _frame(

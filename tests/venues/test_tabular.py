@@ -163,12 +163,16 @@ def test_joined_and_line_by_line_agree(files: list[list[list[str]]]) -> None:
     ]
     joined = read_csv("examplex", payloads, LAYOUT)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tabular, "_plain", lambda _file: None)
+        patch.setattr(tabular, "_joined", lambda _files: ([], b""))
         careful = read_csv("examplex", payloads, LAYOUT)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tabular, "_TOGETHER_BYTES", 8)
+        some_at_a_time = read_csv("examplex", payloads, LAYOUT)
     by = ["raw_key", "raw_row"]
-    assert_frame_equal(joined.frame.sort(by), careful.frame.sort(by))
-    assert joined.read == careful.read
-    assert sorted(map(str, joined.unreadable)) == sorted(map(str, careful.unreadable))
+    for other in (careful, some_at_a_time):
+        assert_frame_equal(joined.frame.sort(by), other.frame.sort(by))
+        assert joined.read == other.read
+        assert sorted(map(str, joined.unreadable)) == sorted(map(str, other.unreadable))
 
 
 # ---- In parts -----------------------------------------------------------------------------------
