@@ -256,11 +256,12 @@ CASES = {
                 raw("funding_rates", "raw/a/ETHUSDT-2021-01"),
                 raw("open_interest", "raw/b/BTCUSDT-2021-01"),
                 raw("funding_rates", "raw/b/BTCUSDT-2021-02") | {"venue": "bybit"},
+                raw("funding_rates", "raw/c/BTCUSDT-2021-01"),
             ]
         },
-        given=("venue=binance", "dataset=funding_rates", "like=%BTCUSDT%"),
-        columns=("dataset", "key", "file_bytes", "read_row_count", "kept_row_count"),
-        rows=[("funding_rates", "raw/b/BTCUSDT-2021-01", 10, 93, 92)],
+        given=("venue=binance", "dataset=funding_rates", "like=%BTCUSDT%", "n=1"),
+        columns=("key", "file_bytes", "read_row_count", "kept_row_count", "matching_file_count"),
+        rows=[("raw/b/BTCUSDT-2021-01", 10, 93, 92, 2)],
     ),
     "source_disagreements": Case(
         tables={
