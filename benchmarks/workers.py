@@ -20,6 +20,7 @@ from benchmarks.mill import opened
 from benchmarks.report import MB, Criterion, Section, middle, spread, table
 from benchmarks.work import Measured, Work, measure
 from flows import reporting
+from flows.executors import POLARS_THREADS
 from flows.run import Days
 from flows.stages.ingest.sources import ingest
 from flows.storage.partitions import Layer
@@ -78,7 +79,8 @@ def section(
     zips = len(archive.zips())
     setting = (
         f"{circumstances}. Normalise, aggregate and market of {zips:,} zips, {repeats} rounds in "
-        "alternating order; all lakes held the same bytes. Clusters run before the clock does."
+        "alternating order; all lakes held the same bytes. Clusters run before the clock does, and "
+        "each of their workers has one core; processes of this machine share all cores."
     )
     header = ("by", "number", "median s", "least – most s", "CPU s", "peak MB", "times as fast")
     faster = median["dask", 1] / median["dask", 2]
@@ -125,7 +127,13 @@ def _cluster(workers: int) -> str:
     ready = server_ahead()
     from distributed import Client, LocalCluster  # noqa: PLC0415
 
-    cluster = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+    # A worker is a core, whether it is alone or not: Polars would else use those of both.
+    cluster = LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        env={POLARS_THREADS: "1"},
+        dashboard_address=None,
+    )
     with Client(cluster) as client:
         client.run(_imported)
     ready()

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 WORTH_PROCESSES = 48_000_000
 """Weight from which work is shared out; another process needs a second to be of any use."""
 
+POLARS_THREADS = "POLARS_MAX_THREADS"
+"""Polars reads this when it is first asked for something."""
+
 _ALLOCATOR = ("_RJEM_MALLOC_CONF", "dirty_decay_ms:1000,muzzy_decay_ms:1000")
 """For Polars' allocator, in processes begun from here on: memory that one batch let go of is kept
 for the next one. To give it back and ask for it again is a sixth of the work."""
@@ -90,12 +93,11 @@ class Processes:
             return
         if self._pool is None:
             os.environ.setdefault(*_ALLOCATOR)
-            threads = max(1, cores() // self.workers)
             self._pool = ProcessPoolExecutor(
                 self.workers,
                 mp_context=get_context("spawn"),  # Polars' threads do not survive a fork
                 initializer=_begin,
-                initargs=(threads,),
+                initargs=(threads_each(self.workers),),
             )
         coming: list[Future[list[MADE]]] = []
         try:
@@ -139,9 +141,13 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def threads_each(workers: int) -> int:
+    """Threads for Polars in each of so many processes of this machine."""
+    return max(1, cores() // workers)
+
+
 def _begin(threads: int) -> None:
-    # Polars reads this when it is first asked for something.
-    os.environ["POLARS_MAX_THREADS"] = str(threads)
+    os.environ[POLARS_THREADS] = str(threads)
     Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -23,7 +23,7 @@ from prefect_dask.task_runners import DaskTaskRunner
 from prefect_dask.utils import get_dask_client
 
 from flows import reporting
-from flows.executors import MADE, PIECE, Work, cores, done
+from flows.executors import MADE, PIECE, POLARS_THREADS, Work, cores, done, threads_each
 from flows.failures import WorkerLost
 from flows.run import Run
 from flows.settings import Settings
@@ -78,8 +78,15 @@ def transform_on_dask(run: Run, days: Sequence[date]) -> None:
 def _runner(settings: Settings) -> Any:
     if settings.dask.scheduler is not None:
         return DaskTaskRunner(address=settings.dask.scheduler)
-    here = {"n_workers": settings.workers or cores(), "threads_per_worker": 1}
-    return DaskTaskRunner(cluster_kwargs=here | {"dashboard_address": None})
+    workers = settings.workers or cores()
+    return DaskTaskRunner(
+        cluster_kwargs={
+            "n_workers": workers,
+            "threads_per_worker": 1,
+            "env": {POLARS_THREADS: str(threads_each(workers))},
+            "dashboard_address": None,
+        }
+    )
 
 
 def _cluster_size() -> int:
