@@ -11,14 +11,14 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from transforms.coded import coded, words
+from transforms.coded import words
 
 _ROWS_IN_A_GROUP = 250_000
+_PLAIN = pl.CompatLevel.oldest()
 
 
 def parquet_bytes(rows: pl.DataFrame) -> bytes:
-    """One row group size, one codec, no time stamps; text is in order in its dictionary, which has
-    no word that is not in the rows."""
+    """One row group size, one codec, no time stamps."""
     columns = [_arrow(rows[name]) for name in rows.columns]
     split = [name for name, dtype in rows.schema.items() if dtype.is_float()]
     sink = pa.BufferOutputStream()
@@ -35,16 +35,14 @@ def parquet_bytes(rows: pl.DataFrame) -> bytes:
 
 
 def _arrow(column: pl.Series) -> pa.Array:
-    if column.dtype != pl.String and not isinstance(column.dtype, pl.Enum):
-        return column.to_arrow()
-    places = coded(column)
-    used = (
-        places.drop_nulls().unique().cast(pl.String).sort()
-    )  # an Enum may have an order of its own
-    rank = pl.repeat(None, len(words(places)), dtype=pl.UInt32, eager=True).scatter(
-        used.cast(places.dtype).to_physical(), range(len(used))
-    )
+    """Values of an Enum stand in its dictionary as the writer puts text there: as they first occur,
+    and none that does not."""
+    if not isinstance(column.dtype, pl.Enum):
+        return column.to_arrow(compat_level=_PLAIN)
+    used = column.drop_nulls().unique(maintain_order=True)
+    nowhere = pl.repeat(None, len(words(column)), dtype=pl.UInt32, eager=True)
+    place = nowhere.scatter(used.to_physical(), range(len(used)))
     return pa.DictionaryArray.from_arrays(
-        rank.gather(places.to_physical()).to_arrow(),
-        used.to_arrow(compat_level=pl.CompatLevel.oldest()),
+        place.gather(column.to_physical()).to_arrow(),
+        used.cast(pl.String).to_arrow(compat_level=_PLAIN),
     )
