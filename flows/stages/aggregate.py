@@ -29,6 +29,8 @@ DAY = timedelta(days=1)
 BYTES_A_ROW = 4
 """How much raw file is as much work as aggregating a normalised row, roughly."""
 PIECE_WEIGHT = 16_000_000
+RECORDED_TOGETHER = 100
+"""Partitions between two lines in the ledger; what a killed run made since is made again."""
 REACH = timedelta(days=max(table.reach_days for table in DAILY))
 
 
@@ -107,9 +109,14 @@ def aggregate_days(run: Run, days: Sequence[date], taken: TakenOut, reporter: Re
     layer = Layer(run.store, run.ledger, "daily")
     steps = sum(len(piece.stretches) for piece in pieces) + len(plans)
     with reporter.steps("aggregate", steps) as advance:
+        unrecorded: list[PartitionRecord] = []
         for written in run.executor.each(run, aggregate_piece, pieces):
-            layer.record(written)
+            unrecorded += written
+            if len(unrecorded) >= RECORDED_TOGETHER:
+                layer.record(unrecorded)
+                unrecorded = []
             advance()
+        layer.record(unrecorded)
         for plan in plans:
             _cover(run, plan)
             advance()

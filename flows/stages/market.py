@@ -28,6 +28,8 @@ from transforms.schemas.normalised import DATASETS
 from transforms.schemas.published import PUBLISHED_TABLES
 
 DAY = timedelta(days=1)
+TOGETHER_DAYS = 31
+"""Computed at a time: a day of these tables is hundreds of rows, not hundreds of thousands."""
 
 _EVENTS = "liquidations"
 _READ = {
@@ -115,7 +117,7 @@ def market_days(run: Run, days: Sequence[date], taken: TakenOut, reporter: Repor
     with reporter.steps("market", 2) as advance:
         _bring_totals(run, layer, taken, _around(spans, LOOKBACK_DAYS))
         advance()
-        _bring_signals(run, layer, _around(spans, history.LOOKBACK_DAYS))
+        _bring_signals(layer, _around(spans, history.LOOKBACK_DAYS))
         advance()
 
 
@@ -135,14 +137,14 @@ def _bring_totals(run: Run, layer: Layer, taken: TakenOut, around: pl.Expr) -> N
     days = _days_of(around, daily, there)
     marks = sources.marks(days)
     stale = _stale(there, list(_TOTALS), marks)
-    for stretch in stretches(stale, run.settings.batch_days):
+    for stretch in stretches(stale, TOGETHER_DAYS):
         with sources.inputs(stretch) as inputs:
             for name, compute in _TOTALS.items():
                 _write(layer, name, compute(inputs, stretch.first, stretch.last), stretch, marks)
     log.info("market", days=len(stale))
 
 
-def _bring_signals(run: Run, layer: Layer, around: pl.Expr) -> None:
+def _bring_signals(layer: Layer, around: pl.Expr) -> None:
     there = layer.current()
     market = there.filter(pl.col("name") == "market_daily", pl.col("rows") > 0)
     there = there.filter(pl.col("name") == _SIGNALS)
@@ -156,7 +158,7 @@ def _bring_signals(run: Run, layer: Layer, around: pl.Expr) -> None:
     schema = PUBLISHED_TABLES["market_daily"].create_empty().schema
     with layer.scan(keys, dict(schema)) as scanned:
         rows = scanned.select(signals_daily.READS).collect()
-    for stretch in stretches(stale, run.settings.batch_days):
+    for stretch in stretches(stale, TOGETHER_DAYS):
         signals = signals_daily.compute(rows, stretch.first, stretch.last)
         _write(layer, _SIGNALS, signals, stretch, marks)
     log.info("signals", days=len(stale))

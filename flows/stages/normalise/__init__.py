@@ -11,11 +11,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
+import polars as pl
+
 from flows.reporting import Reporter, log
 from flows.run import Run
 from flows.stages.normalise.piece import EVIDENCE, Made, mill_piece
 from flows.stages.normalise.plan import planned
 from flows.storage.partitions import Layer
+
+RECORDED_TOGETHER = 50
+"""Partitions between two lines in the ledger; what a killed run made since is made again."""
 
 
 def normalise_days(run: Run, days: Sequence[date], reporter: Reporter) -> list[date]:
@@ -28,21 +33,31 @@ def normalise_days(run: Run, days: Sequence[date], reporter: Reporter) -> list[d
     changed: set[date] = set()
     layers = {name: Layer(run.store, run.ledger, name) for name in (*EVIDENCE, "normalised")}
     due = sum(len(batch.days) for piece in pieces for batch in piece.batches)
+    unrecorded: list[Made] = []
     with reporter.steps("normalise", due) as advance:
         for made in run.executor.each(run, mill_piece, pieces):
-            _record(run, layers, made)
+            unrecorded.append(made)
+            if sum(len(each.rows) for each in unrecorded) >= RECORDED_TOGETHER:
+                _record(run, layers, unrecorded)
+                unrecorded = []
             changed.update(made.days)
             for _ in made.days:
                 advance()
+        _record(run, layers, unrecorded)
     log.info("normalised", pieces=len(pieces), days=len(changed))
     return sorted(changed)
 
 
-def _record(run: Run, layers: dict[str, Layer], made: Made) -> None:
-    for aside in made.set_aside:
-        log.warning("records set aside", **aside)
+def _record(run: Run, layers: dict[str, Layer], made: Sequence[Made]) -> None:
+    if not made:
+        return
+    for each in made:
+        for aside in each.set_aside:
+            log.warning("records set aside", **aside)
     # The rows' own record comes last: a kill before it makes the next run do them again.
-    run.ledger.append("notes", made.notes)
+    # A file beside two batches is read for both, and noted the same both times.
+    notes = pl.concat(each.notes for each in made).unique(maintain_order=True)
+    run.ledger.append("notes", notes)
     for name in EVIDENCE:
-        layers[name].record(made.evidence[name])
-    layers["normalised"].record(made.rows)
+        layers[name].record(line for each in made for line in each.evidence[name])
+    layers["normalised"].record(line for each in made for line in each.rows)
