@@ -181,7 +181,10 @@ def raw(
             sys.stdout.buffer.write(content)
             sys.stdout.buffer.flush()
         else:
-            output.write_bytes(content)
+            try:
+                output.write_bytes(content)
+            except OSError as error:
+                raise typer.BadParameter(f"cannot write {output}: {error.strerror}") from error
 
 
 @verbs.command()

@@ -15,6 +15,7 @@ from flows.storage.object_store import open_store
 from flows.storage.partitions import Layer
 from tests.explain.conftest import Markets
 from tests.flows.conftest import DAY, FIRST, LAST, Lake
+from tests.raw_files import newest
 from transforms.schemas.published import PUBLISHED_TABLES, primary_key
 
 A_FEW = 6
@@ -124,14 +125,13 @@ def test_a_damaged_raw_file_is_detected(own: Markets, damage: str) -> None:
     whole = own.explain("funding_daily", LAST, "binance", "BTCUSDT")
     assert whole["raw_is_sound"]
     (key,) = {row["raw_key"] for row in whole["rows"]}
-    path = own.root / key
-    path.chmod(0o600)
+    file = newest(own.root, key)
+    assert file.packed
+    file.file.chmod(0o600)
     if damage == "gone":
-        path.unlink()
+        file.file.unlink()
     else:
-        content = bytearray(path.read_bytes())
-        content[len(content) // 2] ^= 1  # the same size, one bit apart
-        path.write_bytes(bytes(content))
+        file.flip()  # the same size, one bit apart
     said = own.explain("funding_daily", LAST, "binance", "BTCUSDT", raw_rows=0)
     assert {f["key"]: f["found"] for f in said["raw_files"]}[key] == damage
     assert not said["raw_is_sound"]
