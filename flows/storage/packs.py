@@ -150,10 +150,13 @@ def place(pack: str | None, at: int | None) -> Place | None:
 
 
 def record(ledger: Ledger, places: Sequence[tuple[str, Place | None]]) -> None:
-    """Write down where raw files lie from now on: only what the ledger does not say already."""
-    said = pl.DataFrame(
-        [(key, p and p.pack, p and p.at) for key, p in places], schema=SCHEMA, orient="row"
-    )
-    known = placed(ledger, said.select("key"))
-    differs = pl.any_horizontal(said[name].ne_missing(known[name]) for name in ("pack", "at"))
-    ledger.append(LEDGER, said.filter(differs))
+    """Write down where raw files lie from now on. Of an object of its own there is nothing to say
+    unless it lay in a pack before."""
+    said: list[tuple[str, str | None, int | None]] = [
+        (key, lies.pack, lies.at) for key, lies in places if lies is not None
+    ]
+    if len(said) < len(places):
+        alone = pl.Series("key", [key for key, lies in places if lies is None], pl.String)
+        before = placed(ledger, alone.to_frame()).filter(pl.col("pack").is_not_null())
+        said += [(key, None, None) for key in before["key"]]
+    ledger.append(LEDGER, pl.DataFrame(said, schema=SCHEMA, orient="row"))

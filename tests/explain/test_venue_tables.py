@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from flows.explain import raw_files
 from flows.explain.inputs import State
 from flows.explain.question import VENUE_TABLES
 from flows.storage.ledger import Ledger
@@ -118,6 +119,25 @@ def test_a_partition_altered_behind_the_ledger_is_told(own: Markets) -> None:
     path.write_bytes(other.read_bytes())
     said = own.explain("funding_daily", LAST, "binance", "BTCUSDT")
     assert [d["state"] for d in said["inputs"]["differing"]] == [State.ALTERED]
+
+
+def test_files_too_large_to_be_hashed_are_looked_for_in_their_pack(
+    own: Markets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(raw_files, "HASHED_BYTES", 0)
+
+    def looked_at() -> dict[str, Any]:
+        said = own.explain("funding_daily", LAST, "binance", "BTCUSDT")
+        (one,) = said["raw_files"]
+        return dict(one)
+
+    assert looked_at()["found"] == "same size, not hashed"
+    file = newest(own.root, looked_at()["key"])
+    assert file.packed
+    file.cut()
+    assert looked_at()["found"] == "altered"
+    file.file.unlink()
+    assert looked_at()["found"] == "gone"
 
 
 @pytest.mark.parametrize("damage", ["altered", "gone"])
