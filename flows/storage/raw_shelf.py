@@ -59,6 +59,7 @@ class RawRecord:
     etag: how the source tells versions apart (its ETag); None for API answers.
     first_date, last_date: UTC days the content is about, inclusive, from the path or, where the
         path claims none, from its rows; both None for a file without rows or days.
+    place: in which pack; None for an object of its own.
     """
 
     venue: str
