@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
+from multiprocessing import parent_process
 from typing import TypeVar
 
 from flows.storage.local_store import LocalStore
@@ -32,6 +33,10 @@ def in_threads(
     if not all(isinstance(place, LocalStore) for place in places):
         with ThreadPoolExecutor(concurrency) as pool:
             return list(pool.map(work, tasks))
+    if parent_process() is not None:
+        # One of several workers: they already keep disk and cores busy, and two threads that take
+        # turns at Python cost a third more than one.
+        return [work(task) for task in tasks]
     batches = [tasks[n : n + _LOCAL_BATCH] for n in range(0, len(tasks), _LOCAL_BATCH)]
     with ThreadPoolExecutor(min(concurrency, _LOCAL_THREADS)) as pool:
         done = pool.map(lambda batch: [work(item) for item in batch], batches)

@@ -15,9 +15,8 @@ def instrument_answers(run: Run, venue: Venue) -> pl.DataFrame:
     """Every instrument answer held of a venue (schema InstrumentAnswers)."""
     feeds = [feed.name for feed in venue.feeds if "instruments" in feed.datasets]
     files = raw_shelf.current(run.ledger, venue.name).filter(pl.col("feed").is_in(feeds))
-    return read_instruments(
-        venue, [raw_shelf.load(run.store, row) for row in files.iter_rows(named=True)]
-    )
+    payloads = raw_shelf.load_many(run.store, files, concurrency=run.settings.fetch_concurrency)
+    return read_instruments(venue, payloads)
 
 
 def venue_instruments(run: Run, venue: Venue) -> pl.DataFrame:

@@ -8,7 +8,7 @@ import shutil
 from flows import exclusions
 from flows.reporting import log
 from flows.run import Run
-from flows.storage import partitions, raw_shelf
+from flows.storage import packs, partitions, raw_shelf
 from flows.storage.builds import FOLDER
 from flows.storage.publication import Publication
 
@@ -31,6 +31,7 @@ def tidy(run: Run) -> None:
     """
     Publication(run.store).repair()
     run.ledger.compact(raw_shelf.LEDGER, by=(*raw_shelf.IDENTITY, "key"))
+    run.ledger.compact(packs.LEDGER, by=("key",))
     run.ledger.compact("notes", by=("raw_key", "name"))
     for record in (exclusions.LEDGER, exclusions.APPLIED):
         run.ledger.compact(record, by=exclusions.KEY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -159,6 +160,31 @@ def venues(
             screen.out.print_json(json.dumps(said))
         else:
             render(said, screen.out, whole=name is not None)
+
+
+@verbs.command()
+def raw(
+    key: Annotated[str, typer.Argument(help="A raw file's, as raw_files and explain have it.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file.")] = None,
+    config: Config = None,
+) -> None:
+    """The exact bytes of a raw file of the lake, compared with their hash, to standard output."""
+    with told():
+        from flows.raw_file import NoSuchRawFile, raw_file
+
+        try:
+            content = raw_file(configuration.load(config), key)
+        except NoSuchRawFile as error:
+            screen.tell(error)
+            raise typer.Exit(Exit.USAGE) from error
+        if output is None:
+            sys.stdout.buffer.write(content)
+            sys.stdout.buffer.flush()
+        else:
+            try:
+                output.write_bytes(content)
+            except OSError as error:
+                raise typer.BadParameter(f"cannot write {output}: {error.strerror}") from error
 
 
 @verbs.command()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import date
 from enum import StrEnum
 from typing import Any
@@ -11,7 +10,8 @@ import polars as pl
 
 from flows.explain.inputs import Lake
 from flows.explain.published import Build
-from flows.storage.object_store import ObjectNotFound
+from flows.storage import packs
+from flows.storage.raw_bytes import Kept, RawDamaged, RawGone, contents
 
 HASHED_BYTES = 256 << 20
 """As many bytes are read to be hashed; files beyond are looked for, and their size compared."""
@@ -64,11 +64,13 @@ def raw_files(
         each["raw_key"]: {name: each[name] for name in _COUNTS}
         for each in accounting.filter(pl.col("date") == day).iter_rows(named=True)
     }
+    places = _places(lake, said["key"].to_list())
     found = []
     room = HASHED_BYTES
     for file in said.iter_rows(named=True):
         key, size = file["key"], file["bytes"]
-        state = looked_at(lake, key, file["sha256"], size, hashing=size <= room)
+        kept = Kept(key, file["sha256"], size, places.get(key))
+        state = looked_at(lake, kept, hashing=size <= room)
         room -= size
         mine = rows.filter(pl.col("raw_key") == key)["raw_row"]
         found.append(
@@ -85,15 +87,23 @@ def raw_files(
     return found
 
 
-def looked_at(lake: Lake, key: str, sha256: str, size: int, *, hashing: bool) -> Bytes:
+def _places(lake: Lake, keys: list[str]) -> dict[str, packs.Place | None]:
+    placed = packs.placed(lake.ledger, pl.DataFrame({"key": keys}, schema={"key": pl.String}))
+    return {key: packs.place(pack, at) for key, pack, at in placed.unique().iter_rows()}
+
+
+def looked_at(lake: Lake, file: Kept, *, hashing: bool) -> Bytes:
     """Whether the lake has the bytes that were taken in."""
     if not hashing:
-        held = lake.store.head(key)
+        held = lake.store.head(file.key if file.place is None else file.place.pack)
         if held is None:
             return Bytes.GONE
-        return Bytes.SIZE_ONLY if held.size == size else Bytes.ALTERED
+        same = held.size == file.size if file.place is None else held.size >= file.end
+        return Bytes.SIZE_ONLY if same else Bytes.ALTERED
     try:
-        content = lake.store.get(key)
-    except ObjectNotFound:
+        contents(lake.store, [file])
+    except RawGone:
         return Bytes.GONE
-    return Bytes.SAME if hashlib.sha256(content).hexdigest() == sha256 else Bytes.ALTERED
+    except RawDamaged:
+        return Bytes.ALTERED
+    return Bytes.SAME

@@ -12,6 +12,7 @@ import polars as pl
 
 from flows.explain.inputs import Lake
 from flows.storage import raw_shelf
+from flows.storage.raw_bytes import RawDamaged
 from transforms.container import unpack
 from transforms.payload import BadPayload, Parsed, Payload
 from transforms.venue import discover
@@ -60,7 +61,7 @@ def records(
                 found += _none(row["key"], numbers, f"no feed {row['feed']!r} reads it any more")
                 continue
             found += _of_file(payload, feed.parse([payload]), venue, dataset, numbers)
-        except (raw_shelf.RawDamaged, BadPayload) as error:
+        except (RawDamaged, BadPayload) as error:
             found += _none(row["key"], numbers, str(error))
     for key, numbers in by_file.items():
         found += _none(key, numbers, "the lake's ledger knows of no such file")

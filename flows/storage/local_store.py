@@ -32,6 +32,7 @@ from flows.storage.object_store import (
     StoreUnavailable,
     check_key,
     check_prefix,
+    check_range,
 )
 
 _logger = logging.getLogger(__name__)
@@ -85,6 +86,12 @@ class LocalStore:
     def get(self, key: str) -> bytes:
         with self._opened(key) as stream:
             return stream.read()
+
+    def get_range(self, key: str, first: int, length: int) -> bytes:
+        check_range(first, length)
+        with self._opened(key) as stream:
+            stream.seek(first)
+            return stream.read(length)
 
     def get_file(self, key: str, path: Path) -> None:
         with self._opened(key) as stream:

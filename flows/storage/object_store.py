@@ -91,6 +91,10 @@ class ObjectStore(Protocol):
     def get(self, key: str) -> bytes:
         """The object's bytes. Raises `ObjectNotFound`."""
 
+    def get_range(self, key: str, first: int, length: int) -> bytes:
+        """`length` bytes of the object from byte `first` (from 0) on; where it ends before that,
+        those there are. Raises `ObjectNotFound`, and ValueError for negative numbers."""
+
     def get_file(self, key: str, path: Path) -> None:
         """Copy the object to `path`, which appears only when complete. Raises `ObjectNotFound`."""
 
@@ -156,6 +160,12 @@ def check_key(key: str) -> str:
         raise ValueError("an object key must not be empty")
     _check_parts(key, key.split("/"), "object key")
     return key
+
+
+def check_range(first: int, length: int) -> None:
+    """Raise ValueError for bytes that no object has."""
+    if first < 0 or length < 0:
+        raise ValueError(f"there are no {length} bytes from byte {first} on")
 
 
 def check_prefix(prefix: str) -> str:

@@ -1,22 +1,30 @@
 """The raw layer: exact bytes, kept for ever, under their address and their hash.
 
-An object's key is `raw/{venue}/{source}/{path}@{first 12 of sha256}`: a file the venue replaces
-lies beside the one it replaced, and the key does not depend on which came first. The ledger `raw`
-says which of them is current (the one seen last), where it came from and what its path claims.
+A file's key is `raw/{venue}/{source}/{path}@{first 12 of sha256}`: a file the venue replaces lies
+beside the one it replaced, and the key does not depend on which came first. The ledger `raw` says
+which of them is current (the one seen last), where it came from and what its path claims.
+
+The key is also where the bytes are, but for small files that were fetched together: those lie in a
+pack (`flows.storage.packs`). Only what reads and writes the bytes need know.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from operator import attrgetter
+from typing import Any
 
 import polars as pl
 
+from flows.in_threads import in_threads
+from flows.storage import packs
 from flows.storage.ledger import Ledger
-from flows.storage.object_store import LakeDamaged, ObjectNotFound, ObjectStore
+from flows.storage.object_store import ObjectStore
+from flows.storage.raw_bytes import Kept, RawDamaged, contents
 from transforms.payload import Facts, Payload
 from transforms.schemas.column import SourceKind
 from transforms.schemas.evidence import ChecksumVerdict
@@ -41,22 +49,17 @@ _SCHEMA: dict[str, pl.DataType] = {
     "last_date": pl.Date(),
     "labels": pl.String(),
 }
-
-
-_REMEDY = "raw files are kept for ever and never edited: bring it back from a copy of the lake"
-
-
-class RawDamaged(LakeDamaged):
-    """A raw file in the lake is gone, or is not what was taken in."""
+_PLACE = {name: packs.SCHEMA[name] for name in ("pack", "at")}
 
 
 @dataclass(frozen=True, slots=True)
 class RawRecord:
-    """One line of the ledger `raw`.
+    """One line of the ledger `raw`, and where the bytes lie.
 
     etag: how the source tells versions apart (its ETag); None for API answers.
     first_date, last_date: UTC days the content is about, inclusive, from the path or, where the
         path claims none, from its rows; both None for a file without rows or days.
+    place: in which pack; None for an object of its own.
     """
 
     venue: str
@@ -74,14 +77,14 @@ class RawRecord:
     first_date: date | None
     last_date: date | None
     labels: str
+    place: packs.Place | None = None
 
 
 def raw_key(venue: str, source: SourceKind, path: str, sha256: str) -> str:
     return f"raw/{venue}/{source.value}/{path}@{sha256[:12]}"
 
 
-def shelve(
-    store: ObjectStore,
+def described(
     *,
     venue: str,
     source: SourceKind,
@@ -94,17 +97,13 @@ def shelve(
     feed: str,
     facts: Facts,
 ) -> RawRecord:
-    """Store the bytes and describe them for the ledger, which settles them."""
+    """What the ledger is to say of these bytes, once they are stored."""
     sha256 = hashlib.sha256(content).hexdigest()
-    key = raw_key(venue, source, path, sha256)
-    # Whether or not it is there: what a loss of power cut short may have the size, and not the
-    # bytes, and what a killed run put may not be on disk.
-    store.put(key, content, settled=False)
     return RawRecord(
         venue=venue,
         source=source.value,
         path=path,
-        key=key,
+        key=raw_key(venue, source, path, sha256),
         source_url=source_url,
         sha256=sha256,
         bytes=len(content),
@@ -119,19 +118,49 @@ def shelve(
     )
 
 
+def shelve(store: ObjectStore, file: RawRecord, content: bytes) -> RawRecord:
+    """Store the bytes of one file, as an object of its own; the ledger settles them."""
+    # Whether or not it is there: what a loss of power cut short may have the size, and not the
+    # bytes, and what a killed run put may not be on disk.
+    store.put(file.key, content, settled=False)
+    return replace(file, place=None)
+
+
+def shelve_together(
+    store: ObjectStore, files: Sequence[tuple[RawRecord, bytes]], *, concurrency: int
+) -> list[RawRecord]:
+    """Store the bytes of files of one venue and source: in a pack where that is worth its while,
+    else each as an object of its own; the ledger settles them. Raises as `packs.packed` does."""
+    if len(files) < packs.FEWEST:
+        return in_threads([store], concurrency, lambda file: shelve(store, *file), files)
+    first = files[0][0]
+    content, places = packs.packed([(file.key, content) for file, content in files])
+    pack = packs.pack_key(first.venue, SourceKind(first.source), content)
+    store.put(pack, content, settled=False)
+    return [
+        replace(file, place=packs.Place(pack, at))
+        for (file, _), at in zip(files, places, strict=True)
+    ]
+
+
 def record(ledger: Ledger, records: list[RawRecord]) -> None:
-    """Write records to the ledger, in an order that does not depend on who fetched first."""
+    """Write records to the ledgers, in an order that does not depend on who fetched first."""
     ordered = sorted(records, key=lambda r: (r.venue, r.source, r.path, r.sha256))
+    packs.record(ledger, [(each.key, each.place) for each in ordered])
     columns = {name: list(map(attrgetter(name), ordered)) for name in _SCHEMA}
     ledger.append(LEDGER, pl.DataFrame(columns, schema=_SCHEMA))
 
 
 def current(ledger: Ledger, venue: str) -> pl.DataFrame:
-    """The raw files of a venue that are current: for each address the one seen last."""
+    """The raw files of a venue that are current: for each address the one seen last.
+
+    Columns: those of the ledger, `pack` and `at` (`packs.placed`).
+    """
     latest = ledger.latest(LEDGER, by=IDENTITY)
     if latest is None:
-        return pl.DataFrame(schema=_SCHEMA)
-    return latest.filter(pl.col("venue") == venue).select(_SCHEMA.keys()).sort(IDENTITY)
+        return pl.DataFrame(schema=_SCHEMA | _PLACE)
+    files = latest.filter(pl.col("venue") == venue).select(_SCHEMA.keys()).sort(IDENTITY)
+    return packs.placed(ledger, files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +170,7 @@ class Held:
     key: str
     etag: str | None
     bytes: int
+    place: packs.Place | None
 
     def is_still(self, etag: str, size: int) -> bool:
         return (self.etag, self.bytes) == (etag, size)
@@ -150,23 +180,25 @@ def held(ledger: Ledger, venue: str, source: SourceKind) -> dict[str, Held]:
     """What the lake has of a venue from one kind of source, by path."""
     files = current(ledger, venue).filter(pl.col("source") == source.value)
     return {
-        path: Held(key, etag, size)
-        for path, key, etag, size in files.select("path", "key", "etag", "bytes").iter_rows()
+        path: Held(key, etag, size, packs.place(pack, at))
+        for path, key, etag, size, pack, at in files.select(
+            "path", "key", "etag", "bytes", "pack", "at"
+        ).iter_rows()
     }
 
 
 def history(ledger: Ledger) -> pl.DataFrame:
     """Every raw file ever seen, once per content, with the key of the one that replaced it.
 
-    Columns: those of the ledger and `superseded_by` (NULL: current).
+    Columns: those of the ledger, `superseded_by` (NULL: current), `pack` and `at`.
     """
     everything = ledger.read(LEDGER)
     if everything is None:
-        return pl.DataFrame(schema=_SCHEMA | {"superseded_by": pl.String()})
+        return pl.DataFrame(schema=_SCHEMA | {"superseded_by": pl.String()} | _PLACE)
     newest = everything.group_by(IDENTITY, maintain_order=True).agg(
         pl.col("key").last().alias("current_key")
     )
-    return (
+    files = (
         everything.unique("key", keep="first", maintain_order=True)
         .join(newest, on=IDENTITY, how="left", maintain_order="left")
         .with_columns(
@@ -177,41 +209,76 @@ def history(ledger: Ledger) -> pl.DataFrame:
         .select(*_SCHEMA, "superseded_by")
         .sort(*IDENTITY, "fetched_at", "key")
     )
+    return packs.placed(ledger, files)
 
 
-def load(store: ObjectStore, row: dict[str, object]) -> Payload:
-    """The payload a ledger row describes, bytes and all.
+def find(ledger: Ledger, key: str) -> dict[str, Any] | None:
+    """The row of `history` of a raw file; None if nothing with that key was ever taken in."""
+    everything = ledger.read(LEDGER)
+    if everything is None:
+        return None
+    first = everything.filter(pl.col("key") == key).head(1).select(_SCHEMA.keys())
+    return next(packs.placed(ledger, first).iter_rows(named=True), None)
+
+
+def called(ledger: Ledger, name: str, most: int = 5) -> list[str]:
+    """Keys of raw files whose path ends in a part `name`, the newest last."""
+    everything = ledger.read(LEDGER)
+    if everything is None:
+        return []
+    alike = pl.col("path").str.split("/").list.last() == name
+    return everything.filter(alike)["key"].unique(maintain_order=True).tail(most).to_list()
+
+
+def is_sound(store: ObjectStore, file: RawRecord) -> bool:
+    """Whether the store has the very bytes of a file where it is said to lie."""
+    try:
+        contents(store, [Kept(file.key, file.sha256, file.bytes, file.place)])
+    except RawDamaged:
+        return False
+    return True
+
+
+def load(store: ObjectStore, row: dict[str, Any]) -> Payload:
+    """The payload that a row of `current` or `history` describes, bytes and all.
 
     Raises RawDamaged where the lake no longer has the bytes it took in.
     """
-    labels: dict[str, str] = json.loads(str(row["labels"]))
-    first, last, fetched_at = row["first_date"], row["last_date"], row["fetched_at"]
-    assert isinstance(fetched_at, datetime)  # noqa: S101 - the ledger's schema says so
-    return Payload(
-        raw_key=str(row["key"]),
-        path=str(row["path"]),
-        content=_as_taken_in(store, str(row["key"]), str(row["sha256"])),
-        source=SourceKind(str(row["source"])),
-        facts=Facts(
-            symbol=None if row["symbol"] is None else str(row["symbol"]),
-            first_date=first if isinstance(first, date) else None,
-            last_date=last if isinstance(last, date) else None,
-            labels=labels,
-        ),
-        fetched_at=fetched_at,
+    (payload,) = load_many(store, pl.DataFrame([row], schema_overrides=_SCHEMA | _PLACE))
+    return payload
+
+
+def load_many(store: ObjectStore, rows: pl.DataFrame, *, concurrency: int = 1) -> list[Payload]:
+    """The payloads that rows of `current` or `history` describe, in their order.
+
+    What lies close together in a pack is read at once. concurrency: as `in_threads` has it.
+    Raises RawDamaged where the lake no longer has the bytes it took in.
+    """
+    wanted = [
+        Kept(key, sha256, size, packs.place(pack, at))
+        for key, sha256, size, pack, at in rows.select(
+            "key", "sha256", "bytes", "pack", "at"
+        ).iter_rows()
+    ]
+    read = contents(store, wanted, concurrency=concurrency)
+    # Of thousands of files there are a handful of labels.
+    labels: dict[str, dict[str, str]] = {
+        text: json.loads(text) for text in rows["labels"].unique().to_list()
+    }
+    sources = {source.value: source for source in SourceKind}
+    about = rows.select(
+        "path", "source", "symbol", "first_date", "last_date", "labels", "fetched_at"
     )
-
-
-def _as_taken_in(store: ObjectStore, key: str, sha256: str) -> bytes:
-    """Numbers made of other bytes than the ledger speaks of could not be traced back."""
-    try:
-        content = store.get(key)
-    except ObjectNotFound as error:
-        raise RawDamaged(f"{store.url(key)} is gone from the lake; {_REMEDY}") from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
-        raise RawDamaged(
-            f"{store.url(key)} was altered in the lake: its SHA-256 is {found[:12]}…, taken in "
-            f"was {sha256[:12]}…; {_REMEDY}"
+    return [
+        Payload(
+            raw_key=file.key,
+            path=path,
+            content=content,
+            source=sources[source],
+            facts=Facts(symbol, first, last, labels[said]),
+            fetched_at=fetched_at,
         )
-    return content
+        for file, content, (path, source, symbol, first, last, said, fetched_at) in zip(
+            wanted, read, about.iter_rows(), strict=True
+        )
+    ]

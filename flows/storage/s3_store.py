@@ -36,6 +36,7 @@ from flows.storage.object_store import (
     StoreUnavailable,
     check_key,
     check_prefix,
+    check_range,
 )
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ _logger = logging.getLogger(__name__)
 _ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
 _CONFLICT = frozenset({"412", "409", "PreconditionFailed", "ConditionalRequestConflict"})
 _UNSUPPORTED = frozenset({"501", "NotImplemented"})
+_BEYOND = frozenset({"416", "InvalidRange"})  # a range that begins where the object has ended
 # Answers whose body broke off are not repeated by botocore.
 _READ_ATTEMPTS = 4
 _PART_BYTES = 16 << 20
@@ -80,13 +82,28 @@ class S3Store:
         self._bucket_seen.set()
 
     def get(self, key: str) -> bytes:
+        return self._read(key)[0]
+
+    def get_range(self, key: str, first: int, length: int) -> bytes:
+        check_range(first, length)
+        # No range is empty: one that ends before it begins is passed over, and all is sent.
+        read, whole = self._read(key, Range=f"bytes={first}-{first + max(length, 1) - 1}")
+        return read[first : first + length] if whole else read[:length]
+
+    def _read(self, key: str, **asked: Any) -> tuple[bytes, bool]:
+        """Bytes of an object, and whether they are all of it: a store may not know ranges."""
         full = self._full(key)
         attempt = 1
         while True:
             with self._asking("read", key):
-                answer = self._client.get_object(Bucket=self._bucket, Key=full)
                 try:
-                    return answer["Body"].read()
+                    answer = self._client.get_object(Bucket=self._bucket, Key=full, **asked)
+                except ClientError as error:
+                    if _code(error) in _BEYOND:
+                        return b"", False
+                    raise
+                try:
+                    return answer["Body"].read(), "ContentRange" not in answer
                 except (BotoCoreError, HTTPClientError):
                     if attempt == _READ_ATTEMPTS:
                         raise

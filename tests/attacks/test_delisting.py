@@ -70,20 +70,18 @@ def test_an_announced_end_counts_from_then_on(tmp_path: Path, day: date, listed:
         found = VENUE.feed_for(SourceKind.API, path)
         assert found is not None
         feed, facts = found
-        records.append(
-            raw_shelf.shelve(
-                run.store,
-                venue=VENUE.name,
-                source=SourceKind.API,
-                path=path,
-                content=content,
-                source_url=path,
-                checksum=ChecksumVerdict.ABSENT,
-                etag=None,
-                fetched_at=datetime(2025, 6, 2, tzinfo=UTC),
-                feed=feed.name,
-                facts=facts,
-            )
+        file = raw_shelf.described(
+            venue=VENUE.name,
+            source=SourceKind.API,
+            path=path,
+            content=content,
+            source_url=path,
+            checksum=ChecksumVerdict.ABSENT,
+            etag=None,
+            fetched_at=datetime(2025, 6, 2, tzinfo=UTC),
+            feed=feed.name,
+            facts=facts,
         )
+        records.append(raw_shelf.shelve(run.store, file, content))
     raw_shelf.record(run.ledger, records)
     assert listed_symbols(run, VENUE.name, Days(day, day)) == listed

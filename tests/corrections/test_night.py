@@ -14,6 +14,7 @@ from tests.flows.conftest import CALM, FIRST, LAST, Lake, lake_settings
 from tests.flows.driver import Done, mill_days
 from tests.flows.test_gate_blocks import BAD_DAY, five_hundred_percent
 from tests.flows.test_raw_faults import funding_sum, rezip
+from tests.raw_files import versions
 
 ENTRY = """
 - id: btc-rate-of-5
@@ -82,7 +83,7 @@ def test_a_known_error_is_put_right_told_and_taken_back(tmp_path: Path) -> None:
     assert done.pointer is not None
     assert funding_sum(lake, BAD_DAY) == pytest.approx(good, abs=1e-12)
     assert told(lake) == [("btc-rate-of-5", "applied", 1, 0, BAD_DAY, BAD_DAY)]
-    raw = [path.read_bytes() for path in (lake.root / "raw").rglob(f"{archived.name}@*")]
+    raw = [each.content for each in versions(lake.root, archived.name)]
     assert len(raw) == 2
     assert archived.read_bytes() in raw
 

@@ -13,6 +13,7 @@ from flows.explain.question import TABLES
 from flows.failures import Exit
 from tests.explain.conftest import Markets
 from tests.flows.conftest import LAST
+from tests.raw_files import newest
 from transforms.schemas.published import PUBLISHED_TABLES, primary_key
 
 
@@ -85,9 +86,7 @@ def test_a_tampered_raw_file_ends_the_command(own: Markets) -> None:
     (key,) = {
         row["raw_key"] for row in own.explain("funding_daily", LAST, "binance", "BTCUSDT")["rows"]
     }
-    path = own.root / key
-    path.chmod(0o600)
-    path.write_bytes(path.read_bytes() + b" ")
+    newest(own.root, key).flip()
     config = own.root.parent / "tampered.toml"
     config.write_text(f'lake = "file:{own.root}"\n')
     told = perpmill(str(config), "funding_daily", str(LAST), "binance", "BTCUSDT")

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from flows.explain import raw_files
 from flows.explain.inputs import State
 from flows.explain.question import VENUE_TABLES
 from flows.storage.ledger import Ledger
@@ -15,6 +16,7 @@ from flows.storage.object_store import open_store
 from flows.storage.partitions import Layer
 from tests.explain.conftest import Markets
 from tests.flows.conftest import DAY, FIRST, LAST, Lake
+from tests.raw_files import newest
 from transforms.schemas.published import PUBLISHED_TABLES, primary_key
 
 A_FEW = 6
@@ -119,19 +121,37 @@ def test_a_partition_altered_behind_the_ledger_is_told(own: Markets) -> None:
     assert [d["state"] for d in said["inputs"]["differing"]] == [State.ALTERED]
 
 
+def test_files_too_large_to_be_hashed_are_looked_for_in_their_pack(
+    own: Markets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(raw_files, "HASHED_BYTES", 0)
+
+    def looked_at() -> dict[str, Any]:
+        said = own.explain("funding_daily", LAST, "binance", "BTCUSDT")
+        (one,) = said["raw_files"]
+        return dict(one)
+
+    assert looked_at()["found"] == "same size, not hashed"
+    file = newest(own.root, looked_at()["key"])
+    assert file.packed
+    file.cut()
+    assert looked_at()["found"] == "altered"
+    file.file.unlink()
+    assert looked_at()["found"] == "gone"
+
+
 @pytest.mark.parametrize("damage", ["altered", "gone"])
 def test_a_damaged_raw_file_is_detected(own: Markets, damage: str) -> None:
     whole = own.explain("funding_daily", LAST, "binance", "BTCUSDT")
     assert whole["raw_is_sound"]
     (key,) = {row["raw_key"] for row in whole["rows"]}
-    path = own.root / key
-    path.chmod(0o600)
+    file = newest(own.root, key)
+    assert file.packed
+    file.file.chmod(0o600)
     if damage == "gone":
-        path.unlink()
+        file.file.unlink()
     else:
-        content = bytearray(path.read_bytes())
-        content[len(content) // 2] ^= 1  # the same size, one bit apart
-        path.write_bytes(bytes(content))
+        file.flip()  # the same size, one bit apart
     said = own.explain("funding_daily", LAST, "binance", "BTCUSDT", raw_rows=0)
     assert {f["key"]: f["found"] for f in said["raw_files"]}[key] == damage
     assert not said["raw_is_sound"]

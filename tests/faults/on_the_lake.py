@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from tests.faults.fault import Fault, Outcome
+from tests.raw_files import Lies, newest
 
 R, B, H = Outcome.REFUSED, Outcome.BLOCKED, Outcome.HARMLESS
 
@@ -60,8 +61,14 @@ def _newest(lake: Path, pattern: str) -> Path:
     return found[-1]
 
 
+def _packed(lake: Path) -> Lies:
+    found = newest(lake, _RAW)
+    assert found.packed
+    return found
+
+
 _DAY = "venue=binance/date=2021-01-30/*.parquet"
-_RAW = "raw/binance/**/BTCUSDT-metrics-2021-01-30.zip@*"
+_RAW = "/BTCUSDT-metrics-2021-01-30.zip"
 
 FAULTS = (
     Fault(
@@ -114,17 +121,33 @@ FAULTS = (
     ),
     Fault(
         "lake-raw-altered",
-        "a raw file the night reads",
+        "a raw file the night reads, in its pack",
         "one byte is another",
-        altered(_RAW),
+        lambda lake: _packed(lake).flip(),
         R,
         ("was altered in the lake",),
     ),
     Fault(
         "lake-raw-gone",
-        "a raw file the night reads",
+        "the pack of a raw file the night reads",
         "deleted",
-        gone(_RAW),
+        lambda lake: _packed(lake).file.unlink(),
+        R,
+        ("is gone from the lake",),
+    ),
+    Fault(
+        "lake-raw-cut",
+        "the pack of a raw file the night reads",
+        "breaks off within that file",
+        lambda lake: _packed(lake).cut(),
+        R,
+        ("was altered in the lake",),
+    ),
+    Fault(
+        "lake-packs-segment-lost",
+        "the ledger of packs",
+        "its last segment deleted",
+        gone("ledger/packs/*"),
         R,
         ("is gone from the lake",),
     ),

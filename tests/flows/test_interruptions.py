@@ -52,7 +52,9 @@ def test_a_first_run_killed_at_several_moments(
     record_property("seed", seed)
     chance = random.Random(seed)  # noqa: S311 - to choose moments
     for target, most in (
-        ("/raw/binance/", 90),
+        ("/raw/binance/archive/packs/", 1),
+        ("/ledger/packs/", 1),  # the pack is there, and nothing knows of it
+        ("/ledger/raw/", 1),
         ("/normalised/", 40),
         ("/ledger/daily/", 1),
         ("/candidate.duckdb", 1),

@@ -50,21 +50,19 @@ def shelve(run: Run, venue: Venue, *payloads: Payload) -> None:
         assert found is not None
         assert span is not None
         feed, facts = found
-        records.append(
-            raw_shelf.shelve(
-                run.store,
-                venue=venue.name,
-                source=payload.source,
-                path=payload.path,
-                content=payload.content,
-                source_url=payload.path,
-                checksum=ChecksumVerdict.ABSENT,
-                etag=None,
-                fetched_at=NOW,
-                feed=feed.name,
-                facts=type(facts)(facts.symbol, *span, facts.labels),
-            )
+        file = raw_shelf.described(
+            venue=venue.name,
+            source=payload.source,
+            path=payload.path,
+            content=payload.content,
+            source_url=payload.path,
+            checksum=ChecksumVerdict.ABSENT,
+            etag=None,
+            fetched_at=NOW,
+            feed=feed.name,
+            facts=type(facts)(facts.symbol, *span, facts.labels),
         )
+        records.append(raw_shelf.shelve(run.store, file, payload.content))
     raw_shelf.record(run.ledger, records)
 
 

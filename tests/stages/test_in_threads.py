@@ -28,6 +28,21 @@ def test_what_a_task_raises_is_raised(folder: LocalStore) -> None:
             in_threads(places, 3, lambda n: 1 // n, [1, 0, 2])
 
 
+def test_a_worker_starts_no_threads_for_folders(
+    folder: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There are others beside it; of a bucket it waits for many answers all the same."""
+
+    def seen(places: list[object]) -> set[int]:
+        return set(in_threads(places, 3, lambda _: threading.get_ident(), range(600)))
+
+    here = {threading.get_ident()}
+    assert here.isdisjoint(seen([folder]))
+    monkeypatch.setattr("flows.in_threads.parent_process", object)
+    assert seen([folder]) == here
+    assert here.isdisjoint(seen([folder, object()]))
+
+
 def test_a_bucket_beside_a_folder_is_waited_for_by_many(folder: LocalStore) -> None:
     """A local archive taken into a bucket."""
     together = threading.Barrier(3, timeout=30)  # passes only if three tasks run at a time

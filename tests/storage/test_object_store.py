@@ -74,6 +74,22 @@ def test_etag_changes_with_content_of_equal_size(store: ObjectStore) -> None:
     assert len(set(seen)) == 20
 
 
+def test_a_range_is_what_there_is_of_it(store: ObjectStore) -> None:
+    store.put("k", bytes(range(100)))
+    assert store.get_range("k", 0, 100) == bytes(range(100))
+    assert store.get_range("k", 10, 3) == bytes([10, 11, 12])
+    assert store.get_range("k", 97, 10) == bytes([97, 98, 99])
+    assert store.get_range("k", 100, 1) == b""
+    assert store.get_range("k", 5, 0) == b""
+    store.put("empty", b"")
+    assert store.get_range("empty", 0, 1) == b""
+    with pytest.raises(ObjectNotFound, match="never"):
+        store.get_range("never", 0, 1)
+    for first, length in ((-1, 5), (5, -1)):
+        with pytest.raises(ValueError, match="there are no"):
+            store.get_range("k", first, length)
+
+
 def test_empty_object(store: ObjectStore, tmp_path: Path) -> None:
     store.put("empty", b"")
     assert store.get("empty") == b""

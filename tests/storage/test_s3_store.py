@@ -129,9 +129,27 @@ def test_a_body_that_breaks_off_is_read_again(
 
     monkeypatch.setattr(StreamingBody, "read", breaking)
     assert s3_store.get("k") == b"v"
+    left[0] = 3
+    assert s3_store.get_range("k", 0, 1) == b"v"
     left[0] = 4
     with pytest.raises(StoreUnavailable, match="connection broken"):
         s3_store.get("k")
+    left[0] = 4
+    with pytest.raises(StoreUnavailable, match="connection broken"):
+        s3_store.get_range("k", 0, 1)
+
+
+def test_a_store_that_knows_no_ranges_gives_them_too(
+    s3_server: S3Server, s3_store: ObjectStore
+) -> None:
+    """HTTP lets a server pass over `Range` and answer with everything."""
+    s3_store.put("k", bytes(range(100)))
+    asked: list[str] = []
+    s3_server.fault = lambda environ: asked.append(environ.pop("HTTP_RANGE", ""))
+    assert s3_store.get_range("k", 10, 3) == bytes([10, 11, 12])
+    assert s3_store.get_range("k", 97, 10) == bytes([97, 98, 99])
+    assert s3_store.get_range("k", 200, 1) == b""
+    assert asked == ["bytes=10-12", "bytes=97-106", "bytes=200-200"]
 
 
 def test_a_store_without_conditions_is_compared_with_first(

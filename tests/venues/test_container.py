@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import random
+import struct
 import zipfile
+import zlib
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -14,6 +17,7 @@ from transforms import container
 from transforms.container import check_openable, unpack, unpack_blocks, unpack_lines
 from transforms.payload import BadPayload, Facts, Payload
 from transforms.schemas.column import SourceKind
+from transforms.zip_member import BrokenError
 
 TEXT = b"a,b\n" + b"1,2\n" * 5000
 
@@ -258,3 +262,82 @@ def test_zips_of_other_shapes(content: bytes) -> None:
         assert content.startswith(b"#!")  # its directory points beside the member
         return
     assert found == TEXT
+
+
+# ---- At once, and as a stream -------------------------------------------------------------------
+
+
+def deflated(text: bytes, *, stated: int, crc: int, tail: bytes = b"", cut: int = 0) -> bytes:
+    """A zip of one member with a directory that may lie."""
+    stream = zlib.compressobj(6, zlib.DEFLATED, -15)
+    raw = stream.compress(text) + stream.flush()
+    raw = raw[: len(raw) - cut] + tail
+    name = b"a.csv"
+    facts = (20, 0, 8, 0, 33, crc, len(raw), stated, len(name), 0)
+    local = struct.pack("<4s5H3L2H", b"PK\x03\x04", *facts) + name + raw
+    entry = struct.pack("<4sH5H3L5H2L", b"PK\x01\x02", 20, *facts, 0, 0, 0, 0, 0) + name
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, len(entry), len(local), 0)
+    return local + entry + end
+
+
+def verdict(content: bytes, size: int) -> list[bytes] | str:
+    try:
+        return list(unpack_blocks(payload("a.zip", content), size=size))
+    except BadPayload as error:
+        return str(error)
+
+
+_LENGTH, _CRC = len(TEXT), zlib.crc32(TEXT)
+_KINDS = {
+    "sound": deflated(TEXT, stated=_LENGTH, crc=_CRC),
+    "empty": deflated(b"", stated=0, crc=0),
+    "junk behind the stream": deflated(TEXT, stated=_LENGTH, crc=_CRC, tail=b"junk"),
+    "cut off": deflated(TEXT, stated=_LENGTH, crc=_CRC, cut=3),
+    "nothing of it": deflated(TEXT, stated=_LENGTH, crc=_CRC, cut=10**6),
+    "says more than there is": deflated(TEXT, stated=_LENGTH + 1, crc=_CRC),
+    "says less than there is": deflated(TEXT, stated=_LENGTH - 1, crc=_CRC),
+    "says nothing is there": deflated(TEXT, stated=0, crc=0),
+    "another CRC": deflated(TEXT, stated=_LENGTH, crc=_CRC ^ 1),
+    "a page": deflated(b"<html>" + TEXT, stated=_LENGTH + 6, crc=zlib.crc32(b"<html>" + TEXT)),
+    "a page with another CRC": deflated(b"<html>" + TEXT, stated=_LENGTH + 6, crc=1),
+    "cut off, and says less": deflated(TEXT, stated=5, crc=_CRC, cut=3),
+}
+
+
+@pytest.mark.parametrize("size", [100, _LENGTH, 1 << 20])
+@pytest.mark.parametrize("kind", _KINDS)
+def test_inflated_at_once_the_verdict_is_that_of_the_stream(
+    kind: str, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = verdict(_KINDS[kind], size)
+    assert isinstance(said, list) == (kind in {"sound", "empty", "junk behind the stream"}), said
+    monkeypatch.setattr(container, "_inflate", refused)
+    assert verdict(_KINDS[kind], size) == said
+
+
+def test_mutated_zips_get_the_verdict_of_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = random.Random(7)  # noqa: S311 - to choose bytes
+    mutated = []
+    for content in (_KINDS["sound"], _KINDS["junk behind the stream"]) * 300:
+        bytes_ = bytearray(content)
+        for _ in range(chance.randint(1, 3)):
+            bytes_[chance.randrange(len(bytes_))] = chance.randrange(256)
+        mutated.append(bytes(bytes_))
+    said = [verdict(content, 1 << 20) for content in mutated]
+    assert len({each for each in said if isinstance(each, str)}) > 5
+    monkeypatch.setattr(container, "_inflate", refused)
+    assert [verdict(content, 1 << 20) for content in mutated] == said
+
+
+def refused(*_: object) -> tuple[bytes, bytes]:
+    raise BrokenError("not at once")
+
+
+def test_what_is_small_is_no_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("a stream")
+
+    monkeypatch.setattr(container, "_Stream", never)
+    check_openable(payload("a.zip", _KINDS["sound"]))
+    with pytest.raises(AssertionError, match="a stream"):
+        list(unpack_blocks(payload("a.zip", _KINDS["sound"]), size=_LENGTH - 1))

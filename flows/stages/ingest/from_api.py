@@ -162,8 +162,7 @@ def _shelve(run: Run, venue_name: str, feed: Feed, received: Received) -> raw_sh
     except BadPayload:
         set_aside(run.store, venue_name, SourceKind.API, received.path, received.content)
         raise
-    return raw_shelf.shelve(
-        run.store,
+    file = raw_shelf.described(
         venue=venue_name,
         source=SourceKind.API,
         path=received.path,
@@ -175,3 +174,4 @@ def _shelve(run: Run, venue_name: str, feed: Feed, received: Received) -> raw_sh
         feed=feed.name,
         facts=facts,
     )
+    return raw_shelf.shelve(run.store, file, received.content)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import string
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -15,10 +15,12 @@ from flows.reporting import Reporter
 from flows.run import Days, Run
 from flows.settings import SourceSettings
 from flows.stages.ingest.outcome import Outcome, Problem, set_aside, wanted
+from flows.stages.ingest.together import Together
 from flows.stages.ingest.unlisted import asked_by_name, ingest_by_name, listed
 from flows.storage import raw_shelf
 from flows.storage.archive import Archive, HttpArchive
 from flows.storage.object_store import ObjectInfo, ObjectNotFound, StoreUnavailable
+from flows.storage.packs import SMALL
 from transforms.container import check_openable
 from transforms.payload import BadPayload, Facts, Payload
 from transforms.schemas.column import SourceKind
@@ -47,8 +49,8 @@ class ChecksumMismatch(ValueError):
 
 RECORDED_TOGETHER = 2000
 """Files between two lines in the ledger; what a killed run brought home since is fetched again."""
-WEIGHT_OF_A_FILE = 6_000
-"""However small it is: reading, hashing and shelving it costs as much as normalising this much."""
+WEIGHT_OF_A_FILE = 2_000
+"""However small it is: reading, hashing and packing it costs as much as normalising this much."""
 _FETCHED_TOGETHER = 128
 
 
@@ -60,17 +62,42 @@ class _Wanted:
     has_checksum: bool
 
 
+class _Fetched(NamedTuple):
+    """A file that is not in the store yet."""
+
+    record: raw_shelf.RawRecord
+    content: bytes
+
+
+class File(NamedTuple):
+    """A file to be fetched. held: the version the lake has, if any."""
+
+    entry: ObjectInfo
+    has_checksum: bool
+    held: raw_shelf.Held | None
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Files to be fetched: of each the entry of the listing, and whether it has a checksum."""
+    """Files to be fetched, those of neighbouring days beside each other."""
 
     source: SourceSettings
     archive: Archive
-    files: tuple[tuple[ObjectInfo, bool], ...]
+    files: tuple[File, ...]
 
     @property
     def weight(self) -> int:
         return len(self.files) * WEIGHT_OF_A_FILE
+
+
+@dataclass
+class Brought:
+    """What became of `files` more files. records: of those of them, and of ones before them, whose
+    bytes now lie in the store."""
+
+    files: int
+    records: list[raw_shelf.RawRecord] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
 
 
 def ingest_archive(
@@ -109,7 +136,9 @@ def _ingest_listed(
         or not old.is_still(item.entry.etag, item.entry.size)
     ]
     outcome.unchanged = len(listed) - len(news)
-    files = [(item.entry, item.has_checksum) for item in news]
+    # By day, as they are read later: so a pack holds days that are wanted together.
+    news.sort(key=lambda item: (item.facts.first_date or date.min, item.entry.key))
+    files = [File(item.entry, item.has_checksum, held.get(item.entry.key)) for item in news]
     pieces = [
         Piece(source, archive, tuple(files[n : n + RECORDED_TOGETHER]))
         for n in range(0, len(files), RECORDED_TOGETHER)
@@ -118,13 +147,13 @@ def _ingest_listed(
     executor = InProcess() if isinstance(archive, HttpArchive) else run.executor
     unrecorded: list[raw_shelf.RawRecord] = []
     with reporter.steps(f"fetch {venue.name} archive", len(news)) as advance:
-        for results in executor.each(run, fetch_piece, pieces):
-            outcome.problems += [r for r in results if isinstance(r, Problem)]
-            unrecorded += [r for r in results if isinstance(r, raw_shelf.RawRecord)]
+        for brought in executor.each(run, fetch_piece, pieces):
+            outcome.problems += brought.problems
+            unrecorded += brought.records
             if len(unrecorded) >= RECORDED_TOGETHER:
                 _record(run, outcome, unrecorded, held)
                 unrecorded = []
-            for _ in results:
+            for _ in range(brought.files):
                 advance()
     _record(run, outcome, unrecorded, held)
     return outcome
@@ -140,23 +169,30 @@ def _record(
     outcome.keep(records, held)
 
 
-def fetch_piece(run: Run, piece: Piece) -> Iterator[list[raw_shelf.RawRecord | Problem]]:
-    """Some results at a time, in the order of the files."""
+def fetch_piece(run: Run, piece: Piece) -> Iterator[Brought]:
+    """Some files at a time. Small ones are kept together, so their records come later."""
     venue = run.venue_of(piece.source)
 
-    def fetch(file: tuple[ObjectInfo, bool]) -> raw_shelf.RawRecord | Problem:
-        entry, has_checksum = file
-        found = venue.feed_for(SourceKind.ARCHIVE, entry.key)
-        assert found is not None, entry.key  # noqa: S101 - it was chosen by that
+    def fetch(file: File) -> _Fetched | raw_shelf.RawRecord | Problem:
         try:
-            return _fetch(run, venue, piece.archive, _Wanted(*found, entry, has_checksum))
+            return _fetch(run, venue, piece.archive, file)
         except (ChecksumMismatch, BadPayload, ObjectNotFound, StoreUnavailable) as error:
             return Problem(str(error), transient=isinstance(error, StoreUnavailable))
 
     places = [piece.archive, run.store]
+    together = Together(run.store, concurrency=run.settings.fetch_concurrency)
     for n in range(0, len(piece.files), _FETCHED_TOGETHER):
         some = piece.files[n : n + _FETCHED_TOGETHER]
-        yield in_threads(places, run.settings.fetch_concurrency, fetch, some)
+        brought = Brought(len(some))
+        for result in in_threads(places, run.settings.fetch_concurrency, fetch, some):
+            if isinstance(result, Problem):
+                brought.problems.append(result)
+            elif isinstance(result, _Fetched):
+                brought.records += together.add(result.record, result.content)
+            else:
+                brought.records.append(result)
+        yield brought
+    yield Brought(0, together.put())
 
 
 def symbol_folders(archive: Archive, venue: Venue, patterns: list[str]) -> list[tuple[Feed, str]]:
@@ -219,41 +255,51 @@ def _overlaps(facts: Facts, first: date, last: date) -> bool:
     return facts.first_date <= last and facts.last_date >= first
 
 
-def _fetch(run: Run, venue: Venue, archive: Archive, item: _Wanted) -> raw_shelf.RawRecord:
-    path = item.entry.key
-    content, verdict = _verified(run, venue, archive, item)
+def _fetch(run: Run, venue: Venue, archive: Archive, file: File) -> _Fetched | raw_shelf.RawRecord:
+    """A small file's bytes, which are yet to be put; the record of another, which has been."""
+    path = file.entry.key
+    found = venue.feed_for(SourceKind.ARCHIVE, path)
+    assert found is not None, path  # noqa: S101 - it was chosen by that
+    feed, facts = found
+    content, verdict = _verified(run, venue, archive, file)
     fetched_at = run.clock()
-    payload = Payload("", path, content, SourceKind.ARCHIVE, item.facts, fetched_at)
     try:
-        check_openable(payload)
+        check_openable(Payload("", path, content, SourceKind.ARCHIVE, facts, fetched_at))
     except BadPayload:
         set_aside(run.store, venue.name, SourceKind.ARCHIVE, path, content)
         raise
-    return raw_shelf.shelve(
-        run.store,
+    record = raw_shelf.described(
         venue=venue.name,
         source=SourceKind.ARCHIVE,
         path=path,
         content=content,
         source_url=archive.url(path),
         checksum=verdict,
-        etag=item.entry.etag,
+        etag=file.entry.etag,
         fetched_at=fetched_at,
-        feed=item.feed.name,
-        facts=item.facts,
+        feed=feed.name,
+        facts=facts,
     )
+    if len(content) > SMALL:
+        return raw_shelf.shelve(run.store, record, content)
+    # Touched at its source, but the same: another pack of the same bytes would only take room.
+    if file.held is not None and file.held.key == record.key and file.held.place is not None:
+        again = replace(record, place=file.held.place)
+        if raw_shelf.is_sound(run.store, again):
+            return again
+    return _Fetched(record, content)
 
 
 def _verified(
-    run: Run, venue: Venue, archive: Archive, item: _Wanted
+    run: Run, venue: Venue, archive: Archive, file: File
 ) -> tuple[bytes, ChecksumVerdict]:
     """The file's bytes, compared with the venue's checksum where it publishes one.
 
     A mismatch is asked again once: the venue may be replacing the pair just now.
     """
-    path = item.entry.key
+    path = file.entry.key
     content = archive.get(path)
-    if not item.has_checksum:
+    if not file.has_checksum:
         return content, ChecksumVerdict.ABSENT
     for attempt in (1, 2):
         expected = stated_digest(archive.get(path + CHECKSUM_SUFFIX), path)

@@ -50,8 +50,7 @@ def ingest_dumps(run: Run, source: SourceSettings, dumps: Archive, reporter: Rep
             except BadPayload:
                 set_aside(run.store, venue.name, SourceKind.DUMP, entry.key, content)
                 raise
-            return raw_shelf.shelve(
-                run.store,
+            file = raw_shelf.described(
                 venue=venue.name,
                 source=SourceKind.DUMP,
                 path=entry.key,
@@ -63,6 +62,7 @@ def ingest_dumps(run: Run, source: SourceSettings, dumps: Archive, reporter: Rep
                 feed=feed.name,
                 facts=facts,
             )
+            return raw_shelf.shelve(run.store, file, content)
         except (BadPayload, ObjectNotFound, StoreUnavailable) as error:
             return Problem(str(error), transient=isinstance(error, StoreUnavailable))
 

@@ -30,7 +30,7 @@ def listed_symbols(run: Run, venue_name: str, days: Days) -> list[str]:
     rows = raw_shelf.current(run.ledger, venue_name).filter(pl.col("feed").is_in(feeds))
     if rows.is_empty():
         return []
-    payloads = [raw_shelf.load(run.store, row) for row in rows.iter_rows(named=True)]
+    payloads = raw_shelf.load_many(run.store, rows, concurrency=run.settings.fetch_concurrency)
     first = datetime.combine(days.first, time(), UTC)
     after = datetime.combine(days.last + timedelta(days=1), time(), UTC)
     listings = (

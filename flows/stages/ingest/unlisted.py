@@ -149,8 +149,7 @@ def _fetch(
     except BadPayload:
         set_aside(run.store, venue.name, SourceKind.ARCHIVE, path, found.content)
         raise
-    return raw_shelf.shelve(
-        run.store,
+    file = raw_shelf.described(
         venue=venue.name,
         source=SourceKind.ARCHIVE,
         path=path,
@@ -162,3 +161,4 @@ def _fetch(
         feed=feed.name,
         facts=facts,
     )
+    return raw_shelf.shelve(run.store, file, found.content)

@@ -13,7 +13,6 @@ import polars as pl
 
 from flows.corrections import live
 from flows.failures import InputUnavailable
-from flows.in_threads import in_threads
 from flows.run import Run
 from flows.storage import raw_shelf
 from flows.storage.partitions import Layer, PartitionRecord
@@ -162,13 +161,8 @@ def _readings(
 
 
 def _fetch(run: Run, files: pl.DataFrame, keys: Collection[str]) -> list[Payload]:
-    rows = files.filter(pl.col("key").is_in(list(keys))).iter_rows(named=True)
-    return in_threads(
-        [run.store],
-        run.settings.fetch_concurrency,
-        lambda row: raw_shelf.load(run.store, row),
-        rows,
-    )
+    rows = files.filter(pl.col("key").is_in(list(keys)))
+    return raw_shelf.load_many(run.store, rows, concurrency=run.settings.fetch_concurrency)
 
 
 def _read(venue: Venue, payloads: Sequence[Payload], every_key: pl.Enum) -> Reading:
