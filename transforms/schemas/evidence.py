@@ -127,11 +127,11 @@ class Runs(dy.Schema):
 
 
 class RawFiles(dy.Schema):
-    """Every raw file the numbers rest on. The bytes lie in the lake under `key`."""
+    """Every raw file the numbers rest on. `perpmill raw` and its `key` give its bytes."""
 
     venue = text("Exchange")
     dataset = text("Dataset read from it", key=True)
-    key = text("Object key in the lake", key=True)
+    key = text("Names the raw file in the lake", key=True)
     carrier = text("Who collected it, if not the venue itself", null="the venue, or we from it")
     source_url = text("Address it was fetched from", volatile=True)
     sha256 = text("SHA-256 of the bytes")
