@@ -38,8 +38,3 @@ def _perpmill(
 # In the order in which `perpmill --help` lists them.
 for _module in (running, looking, asking, simulating, configuring):
     app.add_typer(_module.verbs)
-
-
-def main() -> None:
-    """Entry point of the `perpmill` command."""
-    app()

@@ -16,6 +16,7 @@ from multiprocessing import get_context, parent_process
 from threading import Thread
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from flows.allocators import one_pool
 from flows.failures import WorkerLost
 
 if TYPE_CHECKING:
@@ -26,10 +27,6 @@ WORTH_PROCESSES = 48_000_000
 
 POLARS_THREADS = "POLARS_MAX_THREADS"
 """Polars reads this when it is first asked for something."""
-
-_ALLOCATOR = ("_RJEM_MALLOC_CONF", "dirty_decay_ms:1000,muzzy_decay_ms:1000")
-"""For Polars' allocator, in processes begun from here on: memory that one batch let go of is kept
-for the next one. To give it back and ask for it again is a sixth of the work."""
 
 
 class Piece(Protocol):
@@ -92,7 +89,7 @@ class Processes:
             yield from InProcess().each(run, work, pieces)
             return
         if self._pool is None:
-            os.environ.setdefault(*_ALLOCATOR)
+            one_pool()  # for the processes: they find it told when they begin
             self._pool = ProcessPoolExecutor(
                 self.workers,
                 mp_context=get_context("spawn"),  # Polars' threads do not survive a fork
@@ -136,6 +133,12 @@ def _settle_in() -> None:
         gc.freeze()
 
 
+def processes_here() -> int:
+    """How many processes a run has on this machine unless it is told: one for two cores, since
+    Polars and the reading ahead of `mill_piece` keep two at work, in half the memory of two."""
+    return max(1, cores() // 2)
+
+
 def cores() -> int:
     """That this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -147,6 +150,7 @@ def threads_each(workers: int) -> int:
 
 
 def _begin(threads: int) -> None:
+    one_pool()
     os.environ[POLARS_THREADS] = str(threads)
     Thread(target=_end_with_parent, daemon=True).start()
 

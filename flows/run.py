@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.corrections import Entry, read_corrections
-from flows.executors import Executor, InProcess, Processes, cores
+from flows.executors import Executor, InProcess, Processes, processes_here
 from flows.settings import ConfigError, Settings, SourceSettings
 from flows.storage.ledger import Ledger
 from flows.storage.object_store import ObjectStore, open_store
@@ -90,7 +90,7 @@ class Run:
         return replace(
             run,
             corrections=() if path is None else read_corrections(path, discover()),
-            executor=Processes(settings.workers or cores()),
+            executor=Processes(settings.workers or processes_here()),
         )
 
     def __reduce__(self) -> tuple[Callable[..., Run], tuple[object, ...]]:

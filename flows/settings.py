@@ -163,7 +163,7 @@ class Settings(BaseSettings):
         default=0,
         ge=0,
         le=1024,
-        description="processes that transform; 0: one for each core, or worker of the cluster",
+        description="processes that transform; 0: one for two cores, or each worker of the cluster",
     )
     dask: DaskSettings = Field(default_factory=DaskSettings)
     ingest_retries: int = Field(

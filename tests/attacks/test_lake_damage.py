@@ -139,7 +139,7 @@ def test_a_build_that_does_not_fit_leaves_readers_alone(own: Lake) -> None:
     (own.root / own.pointer["build"]).with_name("contents.parquet").unlink()
     limited = (
         "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000)); "
-        "from flows.cli import main; main()"
+        "from flows.__main__ import main; main()"
     )
     config = own.root.parent / "perpmill.toml"
     config.write_text(

@@ -52,7 +52,7 @@ dumps = "file:{milled.exchange}/dumps/binance"
     days = ["--start", str(FIRST), "--end", str(LAST), "--config", str(config)]
     for command in ("ingest", "transform"):
         done = subprocess.run(
-            [sys.executable, "-c", "from flows.cli import main; main()", command, *days],
+            [sys.executable, "-m", "flows", command, *days],
             cwd=REPOSITORY,
             env=os.environ | {"PREFECT_HOME": str(tmp_path / "prefect")},
             capture_output=True,

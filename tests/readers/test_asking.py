@@ -19,7 +19,7 @@ from flows.failures import Exit
 from flows.query import PAGED_ROWS, SHOWN_ROWS
 from tests.readers.terminal import terminal
 
-PERPMILL = [sys.executable, "-c", "from flows.cli import main; main()"]
+PERPMILL = [sys.executable, "-m", "flows"]
 LONG = "SELECT range AS n FROM range({})"
 
 

@@ -19,7 +19,7 @@ from flows.failures import Exit
 from tests.readers.conftest import Shelf
 from tests.readers.terminal import Terminal, terminal
 
-PERPMILL = [sys.executable, "-c", "from flows.cli import main; main()"]
+PERPMILL = [sys.executable, "-m", "flows"]
 PROMPT = "perpmill> "
 
 

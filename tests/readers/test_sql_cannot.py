@@ -360,8 +360,8 @@ def test_functions_with_effects_have_none_on_disk(world: World, statement: str) 
     done = subprocess.run(
         [
             sys.executable,
-            "-c",
-            "from flows.cli import main; main()",
+            "-m",
+            "flows",
             "sql",
             world.filled(statement),
         ],

@@ -91,9 +91,19 @@ def mill_piece(run: Run, piece: Piece) -> Iterator[Made]:
     Raises InputUnavailable naming the file if one cannot be read at all.
     """
     readings = _readings(run, run.venues[piece.venue], piece.files, piece.batches)
-    for batch in piece.batches:
-        # Handed on at once: while one batch is read, nothing of the one before may be held.
-        yield _batch(run, piece, batch, next(readings))
+    if pl.thread_pool_size() == 1:
+        for batch in piece.batches:
+            # Handed on at once: while one batch is read, nothing of the one before may be held.
+            yield _batch(run, piece, batch, next(readings))
+        return
+    # A query seldom has work for more than one core: the next batch is read by another.
+    with ThreadPoolExecutor(1) as ahead:
+        coming = [ahead.submit(next, readings)]
+        for number, batch in enumerate(piece.batches, start=1):
+            reading = [coming.pop().result()]
+            if number < len(piece.batches):
+                coming.append(ahead.submit(next, readings))
+            yield _batch(run, piece, batch, reading.pop())
 
 
 def _batch(run: Run, piece: Piece, batch: Batch, reading: Reading) -> Made:
