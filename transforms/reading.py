@@ -11,7 +11,7 @@ file add up to its records over any sequence of windows:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -58,10 +58,10 @@ class Reading:
         """The raw keys of the files that were read."""
         return set(self.files["raw_key"].to_list())
 
-    def of(self, keys: Collection[str]) -> Reading:
+    def of(self, keys: pl.Series) -> Reading:
         """What was found in some of the files; the notes are left out."""
         mine = self.files.select("raw_key").filter(
-            pl.col("raw_key").cast(pl.String).is_in(list(keys))
+            pl.col("raw_key").cast(pl.String).is_in(keys.implode())
         )
 
         def some(frame: pl.DataFrame) -> pl.DataFrame:

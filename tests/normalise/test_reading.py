@@ -45,6 +45,6 @@ def test_files_read_apart_and_put_together(cut: int) -> None:
 
 @pytest.mark.parametrize("some", [[], FILES[1:3], FILES])
 def test_what_was_found_in_some_of_the_files(some: list[Payload]) -> None:
-    part = read(VENUE, FILES, KEYS).of({file.raw_key for file in some})
+    part = read(VENUE, FILES, KEYS).of(pl.Series([file.raw_key for file in some]))
     assert part.keys == {file.raw_key for file in some}
     same(part, read(VENUE, some, KEYS))

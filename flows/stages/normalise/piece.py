@@ -35,16 +35,16 @@ Place = tuple[str, date]
 """A dataset and a UTC day, of one venue."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Batch:
     """Partitions made together.
 
-    due: their fingerprints. keys: the raw files they are made of. weight: of those of their own
-    days, in bytes.
+    due: their fingerprints. keys: of the raw files they are made of, ascending. weight: of those
+    of their own days, in bytes.
     """
 
     due: Mapping[Place, str]
-    keys: frozenset[str]
+    keys: pl.Series
     weight: int
 
     @property
@@ -52,7 +52,7 @@ class Batch:
         return sorted({day for _, day in self.due})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Piece:
     """Batches of one venue, their days ascending.
 
@@ -147,18 +147,16 @@ def _readings(
     Files of two batches in a row are read once: of few days, those of the days between are many.
     The next batch is fetched while one is worked on.
     """
-    news = [
-        batch.keys.difference(*(before.keys for before in batches[max(n - 1, 0) : n]))
-        for n, batch in enumerate(batches)
-    ]
     kept: Reading | None = None
     with ThreadPoolExecutor(1) as ahead:
-        coming = [ahead.submit(_fetch, run, files, news[0])] if news else []
+        coming = [ahead.submit(_fetch, run, files, batch.keys) for batch in batches[:1]]
         for number, following in enumerate([*batches[1:], None][: len(batches)]):
+            batch = batches[number]
             payloads = coming.pop().result()
-            if number + 1 < len(batches):
-                coming.append(ahead.submit(_fetch, run, files, news[number + 1]))
-            keys = pl.Enum(sorted(batches[number].keys))
+            if following is not None:
+                news = following.keys.filter(~following.keys.is_in(batch.keys.implode()))
+                coming.append(ahead.submit(_fetch, run, files, news))
+            keys = pl.Enum(batch.keys)
             reading = _read(venue, payloads, keys)
             del payloads
             if kept is not None:
@@ -170,8 +168,8 @@ def _readings(
             yield handed_on.pop()
 
 
-def _fetch(run: Run, files: pl.DataFrame, keys: Collection[str]) -> list[Payload]:
-    rows = files.filter(pl.col("key").is_in(list(keys)))
+def _fetch(run: Run, files: pl.DataFrame, keys: pl.Series) -> list[Payload]:
+    rows = files.join(keys.to_frame(), on="key", how="semi", maintain_order="left")
     return raw_shelf.load_many(run.store, rows, concurrency=run.settings.fetch_concurrency)
 
 

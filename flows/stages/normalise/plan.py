@@ -25,6 +25,8 @@ from transforms.venue import Venue
 DAY = timedelta(days=1)
 BATCH_BYTES = 16_000_000
 BATCHES_A_PIECE = 8
+PLANNED_TOGETHER = 31
+"""Days; what is said of their files on the way takes many times as much as the list of files."""
 PARTITIONED = tuple(name for name in DATASETS if name != "instruments")
 
 
@@ -44,7 +46,7 @@ class _Touch:
             sorted(due), schema={"dataset": pl.String, "date": pl.Date}, orient="row"
         )
         both = pl.concat([self.own, self.prices])
-        return both.join(partitions, on=["dataset", "date"], how="semi")["key"].unique()
+        return both.join(partitions, on=["dataset", "date"], how="semi")["key"].unique().sort()
 
 
 def planned(run: Run, venue: Venue, days: list[date]) -> list[Piece]:
@@ -52,8 +54,7 @@ def planned(run: Run, venue: Venue, days: list[date]) -> list[Piece]:
     files = raw_shelf.current(run.ledger, venue.name)
     answers = instrument_answers(run, venue)
     corrections = live(run.corrections, venue, run.started_at.date())
-    touches = _touches(files, venue, days)
-    wanted = _fingerprints(touches, venue, answers, corrections)
+    identities = _Identities.of(files, venue, answers)
     normalised = Layer(run.store, run.ledger, "normalised").current()
     held = {
         (name, day): mark
@@ -61,16 +62,21 @@ def planned(run: Run, venue: Venue, days: list[date]) -> list[Piece]:
         .select("name", "date", "fingerprint")
         .iter_rows()
     }
-    stale = {key: mark for key, mark in wanted.items() if held.get(key) != mark}
     weights = _bytes_by_day(files)
     # Several workers hold a batch each; batches much smaller than that take longer for their size.
     alone = run.executor.workers == 1
     batches: list[Batch] = []
-    for stretch in stretches(sorted({day for _, day in stale}), run.settings.batch_days):
-        for light in light_enough(stretch, weights, BATCH_BYTES // (1 if alone else 2)):
-            due = {key: mark for key, mark in stale.items() if light.first <= key[1] <= light.last}
-            weight = sum(weights.get(day, 0) for day in light.each())
-            batches.append(Batch(due, frozenset(touches.keys(due)), weight))
+    for some in stretches(days, PLANNED_TOGETHER):
+        touches = _touches(files, venue, some)
+        wanted = _fingerprints(touches, venue, identities, corrections)
+        stale = {key: mark for key, mark in wanted.items() if held.get(key) != mark}
+        for stretch in stretches(sorted({day for _, day in stale}), run.settings.batch_days):
+            for light in light_enough(stretch, weights, BATCH_BYTES // (1 if alone else 2)):
+                due = {
+                    key: mark for key, mark in stale.items() if light.first <= key[1] <= light.last
+                }
+                weight = sum(weights.get(day, 0) for day in light.each())
+                batches.append(Batch(due, touches.keys(due), weight))
     # Once: batches share no day, so that none replaces what another one wrote.
     evidence = frozenset(
         (layer, *place)
@@ -85,7 +91,9 @@ def planned(run: Run, venue: Venue, days: list[date]) -> list[Piece]:
         Piece(
             venue.name,
             together,
-            files.filter(pl.col("key").is_in(list(frozenset().union(*(b.keys for b in together))))),
+            files.join(
+                pl.concat([b.keys for b in together]).unique().to_frame(), on="key", how="semi"
+            ),
             answers,
             evidence,
         )
@@ -125,7 +133,7 @@ def light_enough(
     yield Days(first, days.last)
 
 
-def _touches(files: pl.DataFrame, venue: Venue, days: list[date]) -> _Touch:
+def _touches(files: pl.DataFrame, venue: Venue, days: Days) -> _Touch:
     datasets = pl.DataFrame(
         [
             (feed.name, dataset)
@@ -136,11 +144,13 @@ def _touches(files: pl.DataFrame, venue: Venue, days: list[date]) -> _Touch:
         schema={"feed": pl.String, "dataset": pl.String},
         orient="row",
     )
-    asked = pl.DataFrame({"date": days}, schema={"date": pl.Date})
+    asked = pl.DataFrame({"date": days.each()}, schema={"date": pl.Date})
     looked_at = pl.concat([asked, asked.select(pl.col("date") - DAY)]).unique()
     near = (
-        files.join(datasets, on="feed")
-        .filter(pl.col("first_date").is_not_null())
+        files.filter(
+            pl.col("first_date") <= days.last + DAY, pl.col("last_date") >= days.first - 2 * DAY
+        )
+        .join(datasets, on="feed")
         # Labels, jitter and foreign days spill over by a day at most; parsers reject the rest.
         .with_columns(
             pl.date_ranges(pl.col("first_date") - DAY, pl.col("last_date") + DAY).alias("date")
@@ -166,23 +176,35 @@ def _prices(near: pl.DataFrame, own: pl.DataFrame, venue: Venue) -> pl.DataFrame
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Identities:
+    """Digests of what symbols stand for: of each `symbol`, its `identity`, and of them all."""
+
+    each: pl.DataFrame
+    everything: str
+
+    @classmethod
+    def of(cls, files: pl.DataFrame, venue: Venue, answers: pl.DataFrame) -> _Identities:
+        symbols = files["symbol"].drop_nulls().unique().sort().to_list()
+        found = _identity_digests(InstrumentBook.of(venue, answers, symbols))
+        return cls(
+            pl.DataFrame(
+                {"symbol": list(found), "identity": list(found.values())},
+                schema={"symbol": pl.String, "identity": pl.String},
+            ),
+            fingerprint(*(f"{symbol}={digest}" for symbol, digest in sorted(found.items()))),
+        )
+
+
 def _fingerprints(
-    touches: _Touch, venue: Venue, answers: pl.DataFrame, corrections: Sequence[Correction]
+    touches: _Touch, venue: Venue, identities: _Identities, corrections: Sequence[Correction]
 ) -> dict[tuple[str, date], str]:
     both = pl.concat(
         [touches.own, touches.prices.with_columns(key=pl.format("prices of {}", "key"))]
     )
-    symbols = both["symbol"].drop_nulls().unique().sort().to_list()
-    book = InstrumentBook.of(venue, answers, symbols)
-    identity = _identity_digests(book)
-    everything = fingerprint(*(f"{s}={d}" for s, d in sorted(identity.items())))
-    digests = pl.DataFrame(
-        {"symbol": list(identity), "identity": list(identity.values())},
-        schema={"symbol": pl.String, "identity": pl.String},
-    )
     grouped = (
-        both.join(digests, on="symbol", how="left", maintain_order="left")
-        .with_columns(pl.col("identity").fill_null(everything))
+        both.join(identities.each, on="symbol", how="left", maintain_order="left")
+        .with_columns(pl.col("identity").fill_null(identities.everything))
         .group_by("dataset", "date", maintain_order=True)
         .agg((pl.col("key") + "=" + pl.col("identity")).str.join("\n").alias("parts"))
     )
