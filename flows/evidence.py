@@ -6,6 +6,7 @@ import io
 
 import polars as pl
 
+from flows.accounts import COUNTS, accounts
 from flows.corrections import corrections_table
 from flows.instruments import venue_instruments
 from flows.run import Run
@@ -13,7 +14,7 @@ from flows.storage import raw_shelf
 from flows.storage.partitions import Layer
 from transforms.regimes import regime_table
 from transforms.schemas.evidence import Instruments, LiquidationRegimes, RawFiles, SourceConflicts
-from transforms.schemas.normalised import Accounting, Conflicts, CorrectedRows
+from transforms.schemas.normalised import Conflicts, CorrectedRows
 from transforms.schemas.published import column_dictionary, primary_key
 
 
@@ -47,9 +48,6 @@ def _read_layer(run: Run, name: str, empty: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-_COUNTS = ("rows_read", "rows_kept", "rows_duplicate", "rows_quarantined")
-
-
 def _of_no_day() -> pl.Expr:
     """A file in which no row of any day was found: nothing counts it, since no day reads it."""
     return (
@@ -75,14 +73,7 @@ def _raw_files(run: Run, corrected: pl.DataFrame) -> pl.DataFrame:
         },
         orient="row",
     )
-    counts = (
-        _read_layer(run, "accounting", Accounting.create_empty())
-        .group_by("dataset", "raw_key")
-        .agg(
-            pl.col(_COUNTS).sum(),
-        )
-        .rename({"raw_key": "key"})
-    )
+    counts = accounts(run).rename({"raw_key": "key"})
     dropped = corrected.group_by("dataset", pl.col("raw_key").alias("key")).agg(
         pl.col("rows_dropped").sum()
     )
@@ -91,7 +82,7 @@ def _raw_files(run: Run, corrected: pl.DataFrame) -> pl.DataFrame:
         .join(datasets, on=["venue", "feed"])
         .join(counts, on=["dataset", "key"], how="left")
         .join(dropped, on=["dataset", "key"], how="left")
-        .with_columns(pl.when(_of_no_day()).then(0).otherwise(name).alias(name) for name in _COUNTS)
+        .with_columns(pl.when(_of_no_day()).then(0).otherwise(name).alias(name) for name in COUNTS)
         .with_columns(
             pl.when(pl.col("rows_read").is_not_null()).then(pl.col("rows_dropped").fill_null(0))
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import shutil
 
-from flows import exclusions
+from flows import accounts, exclusions
 from flows.reporting import log
 from flows.run import Run
 from flows.storage import packs, partitions, raw_shelf
@@ -18,6 +18,7 @@ LAYERS = (
     "quarantine",
     "conflicts",
     "corrections",
+    accounts.LAYER,
     "daily",
     "market",
 )

@@ -176,9 +176,11 @@ class Held:
         return (self.etag, self.bytes) == (etag, size)
 
 
-def held(ledger: Ledger, venue: str, source: SourceKind) -> dict[str, Held]:
-    """What the lake has of a venue from one kind of source, by path."""
+def held(ledger: Ledger, venue: str, source: SourceKind, paths: Sequence[str]) -> dict[str, Held]:
+    """What the lake has of these paths of a venue from one kind of source, by path."""
+    asked = pl.DataFrame({"path": paths}, schema={"path": pl.String})
     files = current(ledger, venue).filter(pl.col("source") == source.value)
+    files = files.join(asked, on="path", how="semi")
     return {
         path: Held(key, etag, size, packs.place(pack, at))
         for path, key, etag, size, pack, at in files.select(

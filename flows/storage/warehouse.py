@@ -23,7 +23,7 @@ import duckdb
 import polars as pl
 
 from flows.storage import versions
-from flows.storage.build_file import connect, full_hashes, table_hashes, tables_in
+from flows.storage.build_file import connect, marks, table_hashes, tables_in
 from sql.macros import macros
 from sql.views import meaning, views
 from sql.written import literal, quoted
@@ -353,7 +353,7 @@ def seal(audited: Path, sealed: Path, results: pl.DataFrame, run: pl.DataFrame) 
 
     The sealed file is a byte copy of `audited` with `results` (this run's ExpectationResults)
     and `run` (its one row of Runs) added. `audited` itself is not touched. Before the file gets
-    its name, every table of both files is hashed over all its columns: only the rows of this run
+    its name, every table of both files is compared over all its columns: only the rows of this run
     in these two tables may differ.
 
     Raises WarehouseError if `run` is not one row that the gate let pass, if `results` are empty,
@@ -375,7 +375,7 @@ def seal(audited: Path, sealed: Path, results: pl.DataFrame, run: pl.DataFrame) 
     _forget(unfinished)
     try:
         own = dict.fromkeys(WRITTEN_BY_SEAL, run_id)
-        before = full_hashes(audited, but=own)
+        before = marks(audited, but=own)
         shutil.copyfile(audited, unfinished)
         connection = connect(unfinished)
         try:
@@ -387,7 +387,7 @@ def seal(audited: Path, sealed: Path, results: pl.DataFrame, run: pl.DataFrame) 
             connection.execute("CHECKPOINT")
         finally:
             connection.close()
-        _refuse_changes(before, full_hashes(unfinished, but=own))
+        _refuse_changes(before, marks(unfinished, but=own))
         _sync(unfinished)
         unfinished.replace(sealed)
     except BaseException:

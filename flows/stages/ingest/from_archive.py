@@ -128,7 +128,8 @@ def _ingest_listed(
     venue = run.venue_of(source)
     outcome = Outcome()
     listed = _list(run, archive, venue, source.symbols, days, reporter)
-    held = raw_shelf.held(run.ledger, venue.name, SourceKind.ARCHIVE)
+    paths = [item.entry.key for item in listed]
+    held = raw_shelf.held(run.ledger, venue.name, SourceKind.ARCHIVE, paths)
     news = [
         item
         for item in listed

@@ -26,9 +26,11 @@ def ingest_dumps(run: Run, source: SourceSettings, dumps: Archive, reporter: Rep
     """
     venue = run.venue_of(source)
     outcome = Outcome()
-    held = raw_shelf.held(run.ledger, venue.name, SourceKind.DUMP)
+    entries = list(dumps.entries(""))
+    paths = [entry.key for entry in entries]
+    held = raw_shelf.held(run.ledger, venue.name, SourceKind.DUMP, paths)
     news: list[tuple[Feed, Facts, ObjectInfo]] = []
-    for entry in dumps.entries(""):
+    for entry in entries:
         match = venue.feed_for(SourceKind.DUMP, entry.key)
         if match is None:
             outcome.ignored.append(entry.key)

@@ -1,0 +1,73 @@
+"""What became of the records of each raw file, over all days that read it.
+
+Each normalised partition says so of its own day. Of years there are tens of thousands of those, and
+a night changes a dozen: so they are added up by month, and a month is added up again where one of
+its days was made anew.
+"""
+
+from __future__ import annotations
+
+import io
+
+import polars as pl
+
+from flows.run import Run
+from flows.storage.object_store import ObjectNotFound
+from flows.storage.partitions import Layer, PartitionRecord, fingerprint
+from transforms.schemas.normalised import Accounting
+
+LAYER = "accounting_by_month"
+COUNTS = ("rows_read", "rows_kept", "rows_duplicate", "rows_quarantined")
+
+_VERSION = "1"
+"""Of what is below: another one, and all months are added up again."""
+
+_BY = ("dataset", "raw_key")
+_EMPTY = Accounting.create_empty().select(*_BY, *COUNTS)
+
+
+def accounts(run: Run) -> pl.DataFrame:
+    """Records read, kept, folded away and quarantined, by `dataset` and `raw_key`."""
+    daily = Layer(run.store, run.ledger, "accounting")
+    monthly = Layer(run.store, run.ledger, LAYER)
+    months = (
+        daily.current()
+        .filter(pl.col("rows") > 0)
+        .with_columns(pl.col("date").dt.truncate("1mo"))
+        .group_by("name", "venue", "date", maintain_order=True)
+        .agg("key", "sha256")
+    )
+    held = {
+        (name, venue, month): (mark, key)
+        for name, venue, month, mark, key in monthly.current()
+        .select("name", "venue", "date", "fingerprint", "key")
+        .iter_rows()
+    }
+    found: list[pl.DataFrame] = [_EMPTY]
+    made: list[PartitionRecord] = []
+    for name, venue, month, keys, digests in months.iter_rows():
+        mark = fingerprint(_VERSION, *digests)
+        known, key = held.get((name, venue, month), (None, ""))
+        rows = _kept(run, key) if known == mark else None
+        if rows is None:
+            rows = _sums(pl.concat([_EMPTY, *(_read(run, key) for key in keys)]))
+            made.append(monthly.write(name, venue, month, rows, mark))
+        found.append(rows)
+    monthly.record(made)
+    return _sums(pl.concat(found))
+
+
+def _kept(run: Run, key: str) -> pl.DataFrame | None:
+    """A month as it was added up; None if it is gone, since what it was made of is there."""
+    try:
+        return _read(run, key)
+    except ObjectNotFound:
+        return None
+
+
+def _read(run: Run, key: str) -> pl.DataFrame:
+    return pl.read_parquet(io.BytesIO(run.store.get(key))).select(_EMPTY.columns)
+
+
+def _sums(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.group_by(_BY).agg(pl.col(COUNTS).sum()).sort(_BY)
