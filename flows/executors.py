@@ -129,7 +129,6 @@ def _settle_in() -> None:
     """Garbage is looked for among what the work makes, not among all that was imported for it:
     that is some hundred thousand objects, and looking through them takes a tenth of the time."""
     if not gc.get_freeze_count():
-        gc.collect()
         gc.freeze()
 
 
