@@ -7,6 +7,7 @@ its days was made anew.
 
 from __future__ import annotations
 
+import hashlib
 import io
 
 import polars as pl
@@ -38,35 +39,38 @@ def accounts(run: Run) -> pl.DataFrame:
         .agg("key", "sha256")
     )
     held = {
-        (name, venue, month): (mark, key)
-        for name, venue, month, mark, key in monthly.current()
-        .select("name", "venue", "date", "fingerprint", "key")
+        (name, venue, month): (mark, key, sha256)
+        for name, venue, month, mark, key, sha256 in monthly.current()
+        .select("name", "venue", "date", "fingerprint", "key", "sha256")
         .iter_rows()
     }
     found: list[pl.DataFrame] = [_EMPTY]
     made: list[PartitionRecord] = []
     for name, venue, month, keys, digests in months.iter_rows():
         mark = fingerprint(_VERSION, *digests)
-        known, key = held.get((name, venue, month), (None, ""))
-        rows = _kept(run, key) if known == mark else None
+        known, key, sha256 = held.get((name, venue, month), (None, "", ""))
+        rows = _kept(run, key, sha256) if known == mark else None
         if rows is None:
-            rows = _sums(pl.concat([_EMPTY, *(_read(run, key) for key in keys)]))
+            days = [_read(run.store.get(key)) for key in keys]
+            rows = _sums(pl.concat([_EMPTY, *days]))
             made.append(monthly.write(name, venue, month, rows, mark))
         found.append(rows)
     monthly.record(made)
     return _sums(pl.concat(found))
 
 
-def _kept(run: Run, key: str) -> pl.DataFrame | None:
-    """A month as it was added up; None if it is gone, since what it was made of is there."""
+def _kept(run: Run, key: str, sha256: str) -> pl.DataFrame | None:
+    """A month as it was added up; None if that is gone, or is another than the ledger speaks of (a
+    killed run's): what it was made of is there."""
     try:
-        return _read(run, key)
+        content = run.store.get(key)
     except ObjectNotFound:
         return None
+    return _read(content) if hashlib.sha256(content).hexdigest() == sha256 else None
 
 
-def _read(run: Run, key: str) -> pl.DataFrame:
-    return pl.read_parquet(io.BytesIO(run.store.get(key))).select(_EMPTY.columns)
+def _read(content: bytes) -> pl.DataFrame:
+    return pl.read_parquet(io.BytesIO(content)).select(_EMPTY.columns)
 
 
 def _sums(rows: pl.DataFrame) -> pl.DataFrame:

@@ -324,7 +324,7 @@ def _partitions(
             ),
             _set_aside(
                 told.unknown,
-                pl.format("unknown symbol {}", pl.col("symbol").fill_null("NULL")),
+                pl.format("unknown symbol {}", pl.col("symbol").cast(pl.String).fill_null("NULL")),
             ),
             _set_aside(told.faulty, pl.col("reason")),
         ]

@@ -110,13 +110,15 @@ def aggregate_days(run: Run, days: Sequence[date], taken: TakenOut, reporter: Re
     steps = sum(len(piece.stretches) for piece in pieces) + len(plans)
     with reporter.steps("aggregate", steps) as advance:
         unrecorded: list[PartitionRecord] = []
-        for written in run.executor.each(run, aggregate_piece, pieces):
-            unrecorded += written
-            if len(unrecorded) >= RECORDED_TOGETHER:
-                layer.record(unrecorded)
-                unrecorded = []
-            advance()
-        layer.record(unrecorded)
+        try:
+            for written in run.executor.each(run, aggregate_piece, pieces):
+                unrecorded += written
+                if len(unrecorded) >= RECORDED_TOGETHER:
+                    layer.record(unrecorded)
+                    unrecorded = []
+                advance()
+        finally:  # what was made before an error lies in the store, and has to count
+            layer.record(unrecorded)
         for plan in plans:
             _cover(run, plan)
             advance()

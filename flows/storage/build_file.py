@@ -108,7 +108,8 @@ def marks(path: Path, *, but: Mapping[str, str]) -> dict[str, str]:
     and a sum of their hashes; of the tables in `but`, without that run's rows.
 
     Tables of the schema `history` are there as `history.…`. It takes a fraction of what
-    `table_hashes` does, which any machine can repeat: hashes are those of this release of DuckDB.
+    `table_hashes` does, which any machine can repeat: hashes are those of this release of DuckDB,
+    to which 0 and -0 are one.
     """
     connection = connect(path, read_only=True)
     try:

@@ -163,6 +163,16 @@ def test_unknown_symbols_are_set_aside() -> None:
     assert (reasons(partition), counts(partition)) == (["unknown symbol ??"], [(2, 1, 0, 1)])
 
 
+def test_a_row_without_a_symbol_is_set_aside_with_a_reason() -> None:
+    file = payload(
+        "lines/f.jsonl",
+        [funding("2025-01-01") | {"symbol": None}, funding("2025-01-01", symbol="??")],
+    )
+    partition = only(run([file]))
+    assert reasons(partition) == ["unknown symbol NULL", "unknown symbol ??"]
+    assert counts(partition) == [(2, 0, 0, 2)]
+
+
 def test_a_symbol_is_known_by_the_venues_answer_too() -> None:
     answers = read_instruments(
         VENUE,

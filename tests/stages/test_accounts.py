@@ -11,6 +11,7 @@ from polars.testing import assert_frame_equal
 from flows.accounts import COUNTS, LAYER, accounts
 from flows.run import Run
 from flows.settings import Settings
+from flows.storage.parquet import parquet_bytes
 from flows.storage.partitions import Layer
 from transforms.schemas.normalised import Accounting
 
@@ -92,6 +93,17 @@ def test_a_month_that_is_gone_is_added_up_again(tmp_path: Path) -> None:
     for key in Layer(run.store, run.ledger, LAYER).current()["key"]:
         run.store.delete(key)
     assert accounts(run)["rows_kept"].to_list() == [10]
+
+
+def test_a_month_other_than_the_ledger_speaks_of_is_added_up_again(tmp_path: Path) -> None:
+    """A killed run's, or a damaged one."""
+    run = begun(tmp_path / "lake")
+    accounted(run, FIRST, "1", a=10)
+    wrong = accounts(run).with_columns(pl.col("rows_kept") + 1)
+    [key] = Layer(run.store, run.ledger, LAYER).current()["key"]
+    for content in (parquet_bytes(wrong), b"", b"PAR1"):
+        run.store.put(key, content)
+        assert accounts(run)["rows_kept"].to_list() == [10]
 
 
 def test_a_lake_without_partitions_has_no_accounts(tmp_path: Path) -> None:

@@ -24,7 +24,10 @@ from flows.run import Days, Run
 from flows.settings import ConfigError, Settings
 from flows.stages.ingest import from_archive
 from flows.stages.ingest.sources import ingest
+from flows.stages.normalise import normalise_days, piece
+from flows.stages.normalise.piece import Made
 from flows.stages.normalise.plan import planned
+from flows.storage.partitions import Layer
 from flows.transform import transform
 from simulator.plan import Plan
 from simulator.simulate import simulate
@@ -99,6 +102,29 @@ def test_processes_make_the_same_bytes(
     assert held[0]["recorded_by"].n_unique() > held[1]["recorded_by"].n_unique()
     left = [piece for venue in run.venues.values() for piece in planned(run, venue, DAYS.each())]
     assert not left, "all that was made was written down"
+
+
+def test_what_was_made_before_an_error_counts(
+    exchanges: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = _run(exchanges, tmp_path, 1)
+    ingest(run, DAYS, LoggingReporter())
+    batch = piece._batch
+    days: list[date] = []
+
+    def refused_on_the_third(run: Run, whole: piece.Piece, one: piece.Batch, *more: object) -> Made:
+        days.extend(one.days)
+        if len(days) == 3:
+            raise InputUnavailable("the third cannot be read")
+        return batch(run, whole, one, *more)  # type: ignore[arg-type]  # the reading
+
+    with monkeypatch.context() as patch:
+        patch.setattr(piece, "_batch", refused_on_the_third)
+        with pytest.raises(InputUnavailable, match="third"):
+            normalise_days(run, DAYS.each(), LoggingReporter())
+    made = Layer(run.store, run.ledger, "normalised").current()
+    assert sorted(made["date"].unique()) == days[:2]
+    assert made["date"].n_unique() == 2, "each batch is a day here"
 
 
 def test_what_a_killed_ingest_had_fetched_is_not_fetched_again(

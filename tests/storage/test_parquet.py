@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import duckdb
 import polars as pl
 import pyarrow.parquet as pq
+import pytest
 from polars.testing import assert_frame_equal
 
 from flows.storage.parquet import parquet_bytes
@@ -78,6 +79,11 @@ def test_other_readers_see_plain_columns(tmp_path: Path) -> None:
     floats = pq.ParquetFile(path).metadata.row_group(0).column(2)
     assert floats.path_in_schema == "amount"
     assert "BYTE_STREAM_SPLIT" in floats.encodings
+
+
+def test_types_that_would_be_read_back_as_others_are_refused() -> None:
+    with pytest.raises(TypeError, match=r"^length: Duration"):
+        parquet_bytes(pl.DataFrame({"length": [timedelta(hours=8)]}))
 
 
 def test_the_same_rows_give_the_same_bytes_whatever_pieces_they_stand_in() -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from functools import partial
 from typing import NamedTuple
 
 from flows.executors import InProcess
@@ -99,6 +100,13 @@ class Brought:
     records: list[raw_shelf.RawRecord] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
+    def take(self, put: Callable[[], list[raw_shelf.RawRecord]]) -> None:
+        """What `put` has put into the store, or its problem: then these are fetched again."""
+        try:
+            self.records += put()
+        except StoreUnavailable as error:
+            self.problems.append(Problem(str(error), transient=True))
+
 
 def ingest_archive(
     run: Run,
@@ -147,16 +155,18 @@ def _ingest_listed(
     # What is asked over HTTP shares one connection and its limits.
     executor = InProcess() if isinstance(archive, HttpArchive) else run.executor
     unrecorded: list[raw_shelf.RawRecord] = []
-    with reporter.steps(f"fetch {venue.name} archive", len(news)) as advance:
-        for brought in executor.each(run, fetch_piece, pieces):
-            outcome.problems += brought.problems
-            unrecorded += brought.records
-            if len(unrecorded) >= RECORDED_TOGETHER:
-                _record(run, outcome, unrecorded, held)
-                unrecorded = []
-            for _ in range(brought.files):
-                advance()
-    _record(run, outcome, unrecorded, held)
+    try:
+        with reporter.steps(f"fetch {venue.name} archive", len(news)) as advance:
+            for brought in executor.each(run, fetch_piece, pieces):
+                outcome.problems += brought.problems
+                unrecorded += brought.records
+                if len(unrecorded) >= RECORDED_TOGETHER:
+                    _record(run, outcome, unrecorded, held)
+                    unrecorded = []
+                for _ in range(brought.files):
+                    advance()
+    finally:  # what came home before an error is home
+        _record(run, outcome, unrecorded, held)
     return outcome
 
 
@@ -189,11 +199,13 @@ def fetch_piece(run: Run, piece: Piece) -> Iterator[Brought]:
             if isinstance(result, Problem):
                 brought.problems.append(result)
             elif isinstance(result, _Fetched):
-                brought.records += together.add(result.record, result.content)
+                brought.take(partial(together.add, result.record, result.content))
             else:
                 brought.records.append(result)
         yield brought
-    yield Brought(0, together.put())
+    last = Brought(0)
+    last.take(together.put)
+    yield last
 
 
 def symbol_folders(archive: Archive, venue: Venue, patterns: list[str]) -> list[tuple[Feed, str]]:
@@ -284,7 +296,7 @@ def _fetch(run: Run, venue: Venue, archive: Archive, file: File) -> _Fetched | r
     if len(content) > SMALL:
         return raw_shelf.shelve(run.store, record, content)
     # Touched at its source, but the same: another pack of the same bytes would only take room.
-    if file.held is not None and file.held.key == record.key and file.held.place is not None:
+    if file.held is not None and file.held.key == record.key:
         again = replace(record, place=file.held.place)
         if raw_shelf.is_sound(run.store, again):
             return again

@@ -34,15 +34,17 @@ def normalise_days(run: Run, days: Sequence[date], reporter: Reporter) -> list[d
     layers = {name: Layer(run.store, run.ledger, name) for name in (*EVIDENCE, "normalised")}
     due = sum(len(batch.days) for piece in pieces for batch in piece.batches)
     unrecorded: list[Made] = []
-    with reporter.steps("normalise", due) as advance:
-        for made in run.executor.each(run, mill_piece, pieces):
-            unrecorded.append(made)
-            if sum(len(each.rows) for each in unrecorded) >= RECORDED_TOGETHER:
-                _record(run, layers, unrecorded)
-                unrecorded = []
-            changed.update(made.days)
-            for _ in made.days:
-                advance()
+    try:
+        with reporter.steps("normalise", due) as advance:
+            for made in run.executor.each(run, mill_piece, pieces):
+                unrecorded.append(made)
+                if sum(len(each.rows) for each in unrecorded) >= RECORDED_TOGETHER:
+                    _record(run, layers, unrecorded)
+                    unrecorded = []
+                changed.update(made.days)
+                for _ in made.days:
+                    advance()
+    finally:  # what was made before an error lies in the store, and has to count
         _record(run, layers, unrecorded)
     log.info("normalised", pieces=len(pieces), days=len(changed))
     return sorted(changed)

@@ -178,7 +178,8 @@ def _prices(near: pl.DataFrame, own: pl.DataFrame, venue: Venue) -> pl.DataFrame
 
 @dataclass(frozen=True, slots=True)
 class _Identities:
-    """Digests of what symbols stand for: of each `symbol`, its `identity`, and of them all."""
+    """Digests of what symbols stand for: of each `symbol`, its `identity`; and for files that name
+    none, of `everything` the venue has answered, since what a rule says is part of the code."""
 
     each: pl.DataFrame
     everything: str
@@ -187,12 +188,13 @@ class _Identities:
     def of(cls, files: pl.DataFrame, venue: Venue, answers: pl.DataFrame) -> _Identities:
         symbols = files["symbol"].drop_nulls().unique().sort().to_list()
         found = _identity_digests(InstrumentBook.of(venue, answers, symbols))
+        told = sorted(answers["symbol"].unique().to_list())
         return cls(
             pl.DataFrame(
                 {"symbol": list(found), "identity": list(found.values())},
                 schema={"symbol": pl.String, "identity": pl.String},
             ),
-            fingerprint(*(f"{symbol}={digest}" for symbol, digest in sorted(found.items()))),
+            fingerprint(*(f"{symbol}={found[symbol]}" for symbol in told if symbol in found)),
         )
 
 
