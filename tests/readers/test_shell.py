@@ -225,7 +225,7 @@ def test_a_prompt_that_is_no_program_is_told_of(config: Path, tmp_path: Path, te
     # Without the package, whose program comes first.
     code = (
         "from flows import cli, shell; shell.find_spec = lambda _: None; "
-        "import sys; sys.argv = ['perpmill', *sys.argv[1:]]; cli.main()"
+        "import sys; sys.argv = ['perpmill', *sys.argv[1:]]; cli.app()"
     )
     said = subprocess.run(
         [sys.executable, "-c", code, "shell", "-c", str(config)],
