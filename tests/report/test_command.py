@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,7 +14,6 @@ import boto3
 import pytest
 import structlog
 from click.testing import Result
-from moto.server import ThreadedMotoServer
 from typer.testing import CliRunner
 
 from flows import mill
@@ -24,6 +22,7 @@ from flows.report import site
 from flows.run import Run
 from flows.settings import Settings
 from flows.storage.publication import Pointer
+from tests.s3_server import s3_server
 
 Perpmill = Callable[..., Result]
 PICTURES = 8
@@ -127,18 +126,9 @@ def test_a_report_that_cannot_be_drawn_stops_nothing_and_leaves_no_earlier_one(
 
 
 def test_in_a_bucket_too(build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # a line per request
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        place = {"endpoint_url": f"http://{host}:{port}", "region": "us-east-1"}
-        client = boto3.session.Session().client(
-            "s3", endpoint_url=place["endpoint_url"], region_name=place["region"]
-        )
+    with s3_server(monkeypatch) as url:
+        place = {"endpoint_url": url, "region": "us-east-1"}
+        client = boto3.session.Session().client("s3", endpoint_url=url, region_name=place["region"])
         client.create_bucket(Bucket="ours")
         client.close()
         source = {"venue": "binance", "dumps": f"file:{tmp_path}"}
@@ -151,8 +141,6 @@ def test_in_a_bucket_too(build: Path, tmp_path: Path, monkeypatch: pytest.Monkey
         assert address == "s3://ours/lake/builds/run-1/report/index.html"
         kept = [info.key for info in run.store.entries("builds/run-1/report/")]
         assert len(kept) == PICTURES + 2
-    finally:
-        server.stop()
 
 
 def test_a_build_that_is_gone_stops_nothing(run: Run) -> None:

@@ -10,11 +10,11 @@ from xml.sax.saxutils import escape
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from flows.storage.archive import Archive, HttpArchive, open_archive
 from flows.storage.http import HttpClient, Patience
 from flows.storage.object_store import ObjectNotFound, S3Options, StoreUnavailable
+from tests.s3_server import empty_server
 from tests.sources.loopback import Asked, Clock, Reply, Server
 
 METRICS = "data/futures/um/daily/metrics"
@@ -307,11 +307,7 @@ def everywhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, A
     keys = [key for key in KEYS if "?" not in key]
     keys += [f"many/{n}.zip" for n in range(10, 25)]
     folder = tmp_path_factory.mktemp("archive")
-    moto = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    moto.start()
-    try:
-        host, port = moto.get_host_and_port()
-        endpoint = f"http://{host}:{port}"
+    with empty_server() as endpoint:
         client = boto3.client(
             "s3",
             endpoint_url=endpoint,
@@ -333,8 +329,6 @@ def everywhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, A
                 "s3": open_archive("s3://venue", s3=s3),
                 "folder": open_archive(f"file:{folder}", s3=None),
             }
-    finally:
-        moto.stop()
 
 
 @pytest.mark.parametrize("prefix", ["", "data/", METRICS, f"{METRICS}/BTCUSDT", "many/", "none/"])
