@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from flows.storage import raw_shelf
+from flows.storage import packs, raw_shelf
 from flows.storage.ledger import Ledger
 from flows.storage.object_store import open_store
 
@@ -43,6 +43,7 @@ def versions(lake: Path, name: str) -> list[Lies]:
     """All raw files called `name`, or with this key, the one replaced first before the others."""
     ledger = Ledger(open_store(f"file:{lake}"), "test")
     wanted = pl.col("path").str.ends_with(name) | (pl.col("key") == name)
+    found = raw_shelf.history(ledger).filter(wanted)
     return [
         Lies(
             row["key"],
@@ -51,7 +52,7 @@ def versions(lake: Path, name: str) -> list[Lies]:
             row["bytes"],
             row["pack"] is not None,
         )
-        for row in raw_shelf.history(ledger).filter(wanted).iter_rows(named=True)
+        for row in packs.placed(ledger, found).iter_rows(named=True)
     ]
 
 

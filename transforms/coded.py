@@ -38,8 +38,13 @@ def beside(rows: pl.DataFrame, key: str, table: pl.DataFrame) -> pl.DataFrame:
     key: in both frames, as the same Enum. What a left join gives, in the order of the rows and at a
     tenth of its price.
     """
-    assert rows.schema[key] == table.schema[key], key  # noqa: S101
-    nowhere = pl.repeat(None, len(words(rows[key])), dtype=pl.UInt32, eager=True)
-    places = nowhere.scatter(table[key].to_physical(), range(table.height))
-    at = places.gather(rows[key].to_physical())
+    at = places(rows[key], table[key])
     return rows.with_columns(table[name].gather(at) for name in table.columns if name != key)
+
+
+def places(codes: pl.Series, values: pl.Series) -> pl.Series:
+    """Where each of `codes` stands in `values` (from 0), which has each once at most and no NULL;
+    NULL for one that is not there. Both are of the same Enum."""
+    assert codes.dtype == values.dtype, codes.name  # noqa: S101
+    nowhere = pl.repeat(None, len(words(codes)), dtype=pl.UInt32, eager=True)
+    return nowhere.scatter(values.to_physical(), range(len(values))).gather(codes.to_physical())

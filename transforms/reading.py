@@ -131,8 +131,10 @@ def _found(
     if stray:
         raise LostRows(f"{venue.name} {feed.name}: records of undeclared datasets {sorted(stray)}")
     for name, frame in parsed.rows.items():
-        found = {"raw_key": pl.String()} if _is_enum(frame, "raw_key") else {}
-        if dict(frame.schema) | found != NATIVE_SCHEMAS[name]:
+        schema = dict(frame.schema)
+        if isinstance(schema.get("raw_key"), pl.Enum):
+            schema["raw_key"] = pl.String()
+        if schema != NATIVE_SCHEMAS[name]:
             raise LostRows(
                 f"{venue.name} {feed.name}: {name} is not in the native schema: {frame.schema}"
             )
@@ -169,10 +171,6 @@ def _found(
             f"came out ({wrong.height} such)"
         )
     return _Found(rows, rejected)
-
-
-def _is_enum(frame: pl.DataFrame, name: str) -> bool:
-    return isinstance(frame.schema.get(name), pl.Enum)
 
 
 def _by_number(frame: pl.DataFrame, keys: pl.Enum) -> pl.DataFrame:

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from flows.explain.inputs import Lake
-from flows.storage import raw_shelf
+from flows.storage import packs, raw_shelf
 from flows.storage.raw_bytes import RawDamaged
 from transforms.container import unpack
 from transforms.payload import BadPayload, Parsed, Payload
@@ -50,6 +50,7 @@ def records(
     for key, number in wanted:
         by_file.setdefault(key, []).append(number)
     held = raw_shelf.history(lake.ledger).filter(pl.col("key").is_in(list(by_file)))
+    held = packs.placed(lake.ledger, held)
     feeds = {feed.name: feed for feed in discover()[venue].feeds}
     found: list[Record] = []
     for row in held.iter_rows(named=True):

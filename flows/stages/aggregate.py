@@ -15,6 +15,7 @@ import polars as pl
 
 from flows.exclusions import TakenOut, without
 from flows.instruments import venue_instruments
+from flows.recording import recorded_together
 from flows.reporting import Reporter, log
 from flows.run import Days, Run, stretches, transforms_digest
 from flows.storage.partitions import Layer, PartitionRecord, fingerprint
@@ -30,7 +31,7 @@ BYTES_A_ROW = 4
 """How much raw file is as much work as aggregating a normalised row, roughly."""
 PIECE_WEIGHT = 16_000_000
 RECORDED_TOGETHER = 100
-"""Partitions between two lines in the ledger; what a killed run made since is made again."""
+"""Partitions between two segments of the ledger."""
 REACH = timedelta(days=max(table.reach_days for table in DAILY))
 
 
@@ -109,16 +110,10 @@ def aggregate_days(run: Run, days: Sequence[date], taken: TakenOut, reporter: Re
     layer = Layer(run.store, run.ledger, "daily")
     steps = sum(len(piece.stretches) for piece in pieces) + len(plans)
     with reporter.steps("aggregate", steps) as advance:
-        unrecorded: list[PartitionRecord] = []
-        try:
+        with recorded_together(layer.record, RECORDED_TOGETHER) as take:
             for written in run.executor.each(run, aggregate_piece, pieces):
-                unrecorded += written
-                if len(unrecorded) >= RECORDED_TOGETHER:
-                    layer.record(unrecorded)
-                    unrecorded = []
+                take(written)
                 advance()
-        finally:  # what was made before an error lies in the store, and has to count
-            layer.record(unrecorded)
         for plan in plans:
             _cover(run, plan)
             advance()

@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from transforms.coded import words
+from transforms.coded import places
 
 _ROWS_IN_A_GROUP = 250_000
 _PLAIN = pl.CompatLevel.oldest()
@@ -47,9 +47,6 @@ def _arrow(column: pl.Series) -> pa.Array:
     if not isinstance(column.dtype, pl.Enum):
         return column.to_arrow(compat_level=_PLAIN)
     used = column.drop_nulls().unique(maintain_order=True)
-    nowhere = pl.repeat(None, len(words(column)), dtype=pl.UInt32, eager=True)
-    place = nowhere.scatter(used.to_physical(), range(len(used)))
     return pa.DictionaryArray.from_arrays(
-        place.gather(column.to_physical()).to_arrow(),
-        used.cast(pl.String).to_arrow(compat_level=_PLAIN),
+        places(column, used).to_arrow(), used.cast(pl.String).to_arrow(compat_level=_PLAIN)
     )

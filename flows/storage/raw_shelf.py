@@ -152,15 +152,11 @@ def record(ledger: Ledger, records: list[RawRecord]) -> None:
 
 
 def current(ledger: Ledger, venue: str) -> pl.DataFrame:
-    """The raw files of a venue that are current: for each address the one seen last.
-
-    Columns: those of the ledger, `pack` and `at` (`packs.placed`).
-    """
+    """The raw files of a venue that are current: for each address the one seen last."""
     latest = ledger.latest(LEDGER, by=IDENTITY)
     if latest is None:
-        return pl.DataFrame(schema=_SCHEMA | _PLACE)
-    files = latest.filter(pl.col("venue") == venue).select(_SCHEMA.keys()).sort(IDENTITY)
-    return packs.placed(ledger, files)
+        return pl.DataFrame(schema=_SCHEMA)
+    return latest.filter(pl.col("venue") == venue).select(_SCHEMA.keys()).sort(IDENTITY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,24 +179,24 @@ def held(ledger: Ledger, venue: str, source: SourceKind, paths: Sequence[str]) -
     files = files.join(asked, on="path", how="semi")
     return {
         path: Held(key, etag, size, packs.place(pack, at))
-        for path, key, etag, size, pack, at in files.select(
-            "path", "key", "etag", "bytes", "pack", "at"
-        ).iter_rows()
+        for path, key, etag, size, pack, at in packs.placed(ledger, files)
+        .select("path", "key", "etag", "bytes", "pack", "at")
+        .iter_rows()
     }
 
 
 def history(ledger: Ledger) -> pl.DataFrame:
     """Every raw file ever seen, once per content, with the key of the one that replaced it.
 
-    Columns: those of the ledger, `superseded_by` (NULL: current), `pack` and `at`.
+    Columns: those of the ledger and `superseded_by` (NULL: current).
     """
     everything = ledger.read(LEDGER)
     if everything is None:
-        return pl.DataFrame(schema=_SCHEMA | {"superseded_by": pl.String()} | _PLACE)
+        return pl.DataFrame(schema=_SCHEMA | {"superseded_by": pl.String()})
     newest = everything.group_by(IDENTITY, maintain_order=True).agg(
         pl.col("key").last().alias("current_key")
     )
-    files = (
+    return (
         everything.unique("key", keep="first", maintain_order=True)
         .join(newest, on=IDENTITY, how="left", maintain_order="left")
         .with_columns(
@@ -211,11 +207,10 @@ def history(ledger: Ledger) -> pl.DataFrame:
         .select(*_SCHEMA, "superseded_by")
         .sort(*IDENTITY, "fetched_at", "key")
     )
-    return packs.placed(ledger, files)
 
 
 def find(ledger: Ledger, key: str) -> dict[str, Any] | None:
-    """The row of `history` of a raw file; None if nothing with that key was ever taken in."""
+    """The ledger's row of a raw file, placed; None if nothing with that key was ever taken in."""
     everything = ledger.read(LEDGER)
     if everything is None:
         return None
@@ -242,7 +237,7 @@ def is_sound(store: ObjectStore, file: RawRecord) -> bool:
 
 
 def load(store: ObjectStore, row: dict[str, Any]) -> Payload:
-    """The payload that a row of `current` or `history` describes, bytes and all.
+    """The payload that a placed row of the ledger describes, bytes and all.
 
     Raises RawDamaged where the lake no longer has the bytes it took in.
     """
@@ -251,9 +246,10 @@ def load(store: ObjectStore, row: dict[str, Any]) -> Payload:
 
 
 def load_many(store: ObjectStore, rows: pl.DataFrame, *, concurrency: int = 1) -> list[Payload]:
-    """The payloads that rows of `current` or `history` describe, in their order.
+    """The payloads that rows of the ledger describe, in their order.
 
-    What lies close together in a pack is read at once. concurrency: as `in_threads` has it.
+    rows: placed (`packs.placed`); what lies close together in a pack is read at once.
+    concurrency: as `in_threads` has it.
     Raises RawDamaged where the lake no longer has the bytes it took in.
     """
     wanted = [

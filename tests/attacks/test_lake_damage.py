@@ -22,7 +22,7 @@ from flows.run import Days, Run
 from flows.stages.build import build_candidate
 from flows.stages.ingest import sources
 from flows.stages.ingest.outcome import Outcome
-from flows.storage import raw_shelf
+from flows.storage import packs, raw_shelf
 from flows.storage.builds import writing
 from flows.storage.ledger import Ledger, LedgerDamaged
 from flows.storage.object_store import LakeDamaged, ObjectStore, StoreUnavailable, open_store
@@ -38,7 +38,8 @@ def shelved(folder: Path) -> tuple[ObjectStore, dict[str, Any], Path]:
     """A lake with one raw file, its ledger row, and where its bytes are."""
     run = run_of(folder, VENUE)
     shelve(run, VENUE, payload("lines/a.BTC-USD.jsonl", [funding("2025-01-02T08:00")]))
-    (row,) = raw_shelf.current(run.ledger, VENUE.name).iter_rows(named=True)
+    files = packs.placed(run.ledger, raw_shelf.current(run.ledger, VENUE.name))
+    (row,) = files.iter_rows(named=True)
     return run.store, row, folder / "lake" / str(row["key"])
 
 

@@ -70,7 +70,8 @@ def transformed(archive: Path, lake: Path) -> dict[str, str]:
 
 
 def held(lake: Path) -> pl.DataFrame:
-    return raw_shelf.current(run_of(lake, lake).ledger, "binance")
+    ledger = run_of(lake, lake).ledger
+    return packs.placed(ledger, raw_shelf.current(ledger, "binance"))
 
 
 def objects(lake: Path) -> list[str]:

@@ -9,17 +9,16 @@ from datetime import UTC, datetime
 import polars as pl
 import pytest
 
-from flows.storage import raw_shelf
+from flows.storage import packs, raw_shelf
 from flows.storage.ledger import Ledger
 from flows.storage.object_store import ObjectStore
-from flows.storage.packs import FEWEST
 from flows.storage.raw_bytes import RawDamaged, RawGone
 from flows.storage.raw_shelf import RawRecord
 from transforms.payload import Facts
 from transforms.schemas.column import SourceKind
 from transforms.schemas.evidence import ChecksumVerdict
 
-CONTENTS = {f"f{n:02}.csv": f"content {n}\n".encode() * n for n in range(FEWEST + 4)}
+CONTENTS = {f"f{n:02}.csv": f"content {n}\n".encode() * n for n in range(packs.FEWEST + 4)}
 
 
 def described(path: str, content: bytes) -> RawRecord:
@@ -47,8 +46,12 @@ def shelved(store: ObjectStore, *, alone: int = 2) -> Ledger:
     return ledger
 
 
+def current(ledger: Ledger) -> pl.DataFrame:
+    return packs.placed(ledger, raw_shelf.current(ledger, "examplex"))
+
+
 def test_files_come_back_in_the_order_of_the_rows(store: ObjectStore) -> None:
-    rows = raw_shelf.current(shelved(store), "examplex")
+    rows = current(shelved(store))
     assert rows["pack"].null_count() == 2
     assert rows["pack"].drop_nulls().n_unique() == 1
     for asked in (rows, rows.reverse(), rows[5:9], rows.sample(fraction=1, shuffle=True)):
@@ -63,7 +66,7 @@ def test_files_come_back_in_the_order_of_the_rows(store: ObjectStore) -> None:
 
 def test_one_row_is_loaded_as_many_are(store: ObjectStore) -> None:
     ledger = shelved(store)
-    rows = raw_shelf.history(ledger)
+    rows = packs.placed(ledger, raw_shelf.history(ledger))
     many = raw_shelf.load_many(store, rows)
     assert [raw_shelf.load(store, row) for row in rows.iter_rows(named=True)] == many
     found = raw_shelf.find(ledger, rows["key"][7])
@@ -74,7 +77,7 @@ def test_one_row_is_loaded_as_many_are(store: ObjectStore) -> None:
 
 
 def test_neighbours_are_one_question(store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = raw_shelf.current(shelved(store), "examplex")
+    rows = current(shelved(store))
     asked: list[tuple[int, int]] = []
     get_range = type(store).get_range
 
@@ -89,8 +92,8 @@ def test_neighbours_are_one_question(store: ObjectStore, monkeypatch: pytest.Mon
 
 def test_too_few_are_objects_of_their_own(store: ObjectStore) -> None:
     files = [(described(path, content), content) for path, content in CONTENTS.items()]
-    put = raw_shelf.shelve_together(store, files[: FEWEST - 1], concurrency=2)
-    assert [each.place for each in put] == [None] * (FEWEST - 1)
+    put = raw_shelf.shelve_together(store, files[: packs.FEWEST - 1], concurrency=2)
+    assert [each.place for each in put] == [None] * (packs.FEWEST - 1)
     assert [each.key for each in put] == [info.key for info in store.entries()]
     assert raw_shelf.shelve_together(store, [], concurrency=2) == []
 
@@ -117,7 +120,7 @@ def removed(store: ObjectStore, pack: str, at: int) -> None:
 def test_damage_to_a_pack_names_the_file_and_the_pack(
     store: ObjectStore, damage: Callable[[ObjectStore, str, int], None]
 ) -> None:
-    rows = raw_shelf.current(shelved(store), "examplex")
+    rows = current(shelved(store))
     hurt = rows.filter(pl.col("path") == "f09.csv").row(0, named=True)
     sound = raw_shelf.load(store, hurt)
     assert hashlib.sha256(sound.content).hexdigest() == hurt["sha256"]
@@ -138,7 +141,7 @@ def test_damage_to_a_pack_names_the_file_and_the_pack(
 def test_a_file_shelved_alone_again_is_read_there(store: ObjectStore) -> None:
     """Its pack may be lost; then it is mended by what is fetched again."""
     ledger = shelved(store)
-    (hurt,) = raw_shelf.current(ledger, "examplex").filter(pl.col("path") == "f09.csv").to_dicts()
+    (hurt,) = current(ledger).filter(pl.col("path") == "f09.csv").to_dicts()
     store.delete(hurt["pack"])
     file = described("f09.csv", CONTENTS["f09.csv"])
     raw_shelf.record(ledger, [raw_shelf.shelve(store, file, CONTENTS["f09.csv"])])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import string
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import partial
@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from flows.executors import InProcess
 from flows.in_threads import in_threads
+from flows.recording import recorded_together
 from flows.reporting import Reporter
 from flows.run import Days, Run
 from flows.settings import SourceSettings
@@ -49,7 +50,8 @@ class ChecksumMismatch(ValueError):
 
 
 RECORDED_TOGETHER = 2000
-"""Files between two lines in the ledger; what a killed run brought home since is fetched again."""
+"""Files between two segments of the ledgers; what a killed run brought home since is fetched
+again."""
 WEIGHT_OF_A_FILE = 2_000
 """However small it is: reading, hashing and packing it costs as much as normalising this much."""
 _FETCHED_TOGETHER = 128
@@ -154,30 +156,21 @@ def _ingest_listed(
     ]
     # What is asked over HTTP shares one connection and its limits.
     executor = InProcess() if isinstance(archive, HttpArchive) else run.executor
-    unrecorded: list[raw_shelf.RawRecord] = []
-    try:
-        with reporter.steps(f"fetch {venue.name} archive", len(news)) as advance:
-            for brought in executor.each(run, fetch_piece, pieces):
-                outcome.problems += brought.problems
-                unrecorded += brought.records
-                if len(unrecorded) >= RECORDED_TOGETHER:
-                    _record(run, outcome, unrecorded, held)
-                    unrecorded = []
-                for _ in range(brought.files):
-                    advance()
-    finally:  # what came home before an error is home
-        _record(run, outcome, unrecorded, held)
+
+    def record(records: list[raw_shelf.RawRecord]) -> None:
+        raw_shelf.record(run.ledger, records)
+        outcome.keep(records, held)
+
+    with (
+        recorded_together(record, RECORDED_TOGETHER) as take,
+        reporter.steps(f"fetch {venue.name} archive", len(news)) as advance,
+    ):
+        for brought in executor.each(run, fetch_piece, pieces):
+            outcome.problems += brought.problems
+            take(brought.records)
+            for _ in range(brought.files):
+                advance()
     return outcome
-
-
-def _record(
-    run: Run,
-    outcome: Outcome,
-    records: list[raw_shelf.RawRecord],
-    held: Mapping[str, raw_shelf.Held],
-) -> None:
-    raw_shelf.record(run.ledger, records)
-    outcome.keep(records, held)
 
 
 def fetch_piece(run: Run, piece: Piece) -> Iterator[Brought]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 import polars as pl
 
 from flows.run import Days, Run
-from flows.storage import raw_shelf
+from flows.storage import packs, raw_shelf
 from transforms.normalise import read_instruments
 
 _WILD = frozenset("*?[")
@@ -30,6 +30,7 @@ def listed_symbols(run: Run, venue_name: str, days: Days) -> list[str]:
     rows = raw_shelf.current(run.ledger, venue_name).filter(pl.col("feed").is_in(feeds))
     if rows.is_empty():
         return []
+    rows = packs.placed(run.ledger, rows)
     payloads = raw_shelf.load_many(run.store, rows, concurrency=run.settings.fetch_concurrency)
     first = datetime.combine(days.first, time(), UTC)
     after = datetime.combine(days.last + timedelta(days=1), time(), UTC)

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from functools import partial
 
 import polars as pl
 
+from flows.recording import recorded_together
 from flows.reporting import Reporter, log
 from flows.run import Run
 from flows.stages.normalise.piece import EVIDENCE, Made, mill_piece
@@ -20,7 +22,7 @@ from flows.stages.normalise.plan import planned
 from flows.storage.partitions import Layer
 
 RECORDED_TOGETHER = 50
-"""Partitions between two lines in the ledger; what a killed run made since is made again."""
+"""Partitions between two segments of the ledgers."""
 
 
 def normalise_days(run: Run, days: Sequence[date], reporter: Reporter) -> list[date]:
@@ -33,19 +35,16 @@ def normalise_days(run: Run, days: Sequence[date], reporter: Reporter) -> list[d
     changed: set[date] = set()
     layers = {name: Layer(run.store, run.ledger, name) for name in (*EVIDENCE, "normalised")}
     due = sum(len(batch.days) for piece in pieces for batch in piece.batches)
-    unrecorded: list[Made] = []
-    try:
-        with reporter.steps("normalise", due) as advance:
-            for made in run.executor.each(run, mill_piece, pieces):
-                unrecorded.append(made)
-                if sum(len(each.rows) for each in unrecorded) >= RECORDED_TOGETHER:
-                    _record(run, layers, unrecorded)
-                    unrecorded = []
-                changed.update(made.days)
-                for _ in made.days:
-                    advance()
-    finally:  # what was made before an error lies in the store, and has to count
-        _record(run, layers, unrecorded)
+    record = partial(_record, run, layers)
+    with (
+        recorded_together(record, RECORDED_TOGETHER, lambda made: len(made.rows)) as take,
+        reporter.steps("normalise", due) as advance,
+    ):
+        for made in run.executor.each(run, mill_piece, pieces):
+            take([made])
+            changed.update(made.days)
+            for _ in made.days:
+                advance()
     log.info("normalised", pieces=len(pieces), days=len(changed))
     return sorted(changed)
 

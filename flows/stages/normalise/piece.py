@@ -4,8 +4,9 @@ partitions in the store. It can be done by any process that reaches the lake.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 
@@ -91,19 +92,25 @@ def mill_piece(run: Run, piece: Piece) -> Iterator[Made]:
     Raises InputUnavailable naming the file if one cannot be read at all.
     """
     readings = _readings(run, run.venues[piece.venue], piece.files, piece.batches)
-    if pl.thread_pool_size() == 1:
+    if pl.thread_pool_size() > 1:  # a query seldom has work for more than one core
+        readings = _one_ahead(readings, len(piece.batches))
+    with closing(readings):
         for batch in piece.batches:
-            # Handed on at once: while one batch is read, nothing of the one before may be held.
+            # Handed on at once: nothing of a batch may be held for longer than it is worked on.
             yield _batch(run, piece, batch, next(readings))
-        return
-    # A query seldom has work for more than one core: the next batch is read by another.
-    with ThreadPoolExecutor(1) as ahead:
-        coming = [ahead.submit(next, readings)]
-        for number, batch in enumerate(piece.batches, start=1):
-            reading = [coming.pop().result()]
-            if number < len(piece.batches):
-                coming.append(ahead.submit(next, readings))
-            yield _batch(run, piece, batch, reading.pop())
+
+
+def _one_ahead(
+    readings: Generator[Reading, None, None], count: int
+) -> Generator[Reading, None, None]:
+    """The same `count` readings; while one is worked on, the next is read."""
+    with closing(readings), ThreadPoolExecutor(1) as reader:
+        coming = [reader.submit(next, readings)]
+        for number in range(1, count + 1):
+            handed_on = [coming.pop().result()]
+            if number < count:
+                coming.append(reader.submit(next, readings))
+            yield handed_on.pop()
 
 
 def _batch(run: Run, piece: Piece, batch: Batch, reading: Reading) -> Made:
@@ -141,7 +148,7 @@ def _batch(run: Run, piece: Piece, batch: Batch, reading: Reading) -> Made:
 
 def _readings(
     run: Run, venue: Venue, files: pl.DataFrame, batches: Sequence[Batch]
-) -> Iterator[Reading]:
+) -> Generator[Reading, None, None]:
     """What the files of each batch hold that matters to it, or to a later one.
 
     Files of two batches in a row are read once: of few days, those of the days between are many.

@@ -14,7 +14,7 @@ from flows.corrections import live
 from flows.instruments import instrument_answers
 from flows.run import Days, Run, stretches, transforms_digest
 from flows.stages.normalise.piece import EVIDENCE, Batch, Piece
-from flows.storage import raw_shelf
+from flows.storage import packs, raw_shelf
 from flows.storage.partitions import Layer, fingerprint
 from transforms.corrections import Correction
 from transforms.instruments import InstrumentBook
@@ -87,18 +87,17 @@ def planned(run: Run, venue: Venue, days: list[date]) -> list[Piece]:
         .select("name", "date")
         .iter_rows()
     )
+    needed = packs.placed(run.ledger, _of(files, batches))
     return [
-        Piece(
-            venue.name,
-            together,
-            files.join(
-                pl.concat([b.keys for b in together]).unique().to_frame(), on="key", how="semi"
-            ),
-            answers,
-            evidence,
-        )
+        Piece(venue.name, together, _of(needed, together), answers, evidence)
         for together in _together(batches, run.executor.workers)
     ]
+
+
+def _of(files: pl.DataFrame, batches: Sequence[Batch]) -> pl.DataFrame:
+    """The files that batches are made of."""
+    keys = pl.concat([pl.Series("key", [], pl.String), *(batch.keys for batch in batches)])
+    return files.join(keys.unique().to_frame(), on="key", how="semi")
 
 
 def _together(batches: Sequence[Batch], workers: int) -> Iterator[tuple[Batch, ...]]:
