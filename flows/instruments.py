@@ -14,7 +14,7 @@ from transforms.venue import Venue
 def instrument_answers(run: Run, venue: Venue) -> pl.DataFrame:
     """Every instrument answer held of a venue (schema InstrumentAnswers)."""
     feeds = [feed.name for feed in venue.feeds if "instruments" in feed.datasets]
-    files = raw_shelf.current(run.ledger, venue.name).filter(pl.col("feed").is_in(feeds))
+    files = raw_shelf.current(run.ledger, venue.name, pl.col("feed").is_in(feeds))
     files = packs.placed(run.ledger, files)
     payloads = raw_shelf.load_many(run.store, files, concurrency=run.settings.fetch_concurrency)
     return read_instruments(venue, payloads)
@@ -22,5 +22,5 @@ def instrument_answers(run: Run, venue: Venue) -> pl.DataFrame:
 
 def venue_instruments(run: Run, venue: Venue) -> pl.DataFrame:
     """The venue's instruments (schema Instruments): all it listed, and all that files are about."""
-    symbols = raw_shelf.current(run.ledger, venue.name)["symbol"].drop_nulls().unique().sort()
-    return InstrumentBook.of(venue, instrument_answers(run, venue), symbols.to_list()).table()
+    symbols = raw_shelf.symbols(run.ledger, venue.name)
+    return InstrumentBook.of(venue, instrument_answers(run, venue), symbols).table()

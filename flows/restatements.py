@@ -12,7 +12,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
@@ -109,14 +109,6 @@ def gather(
     before: its `made_of`; None where that was not kept: then any day may differ, and only files
     it did not know count. instruments: the table of this build.
     """
-    with duckdb.connect(str(build), read_only=True) as connection:
-        known = connection.sql(
-            "SELECT dataset, key FROM raw_files WHERE rows_read IS NOT NULL"
-        ).pl()
-        codes = connection.sql("SELECT run_id, code_version FROM runs").fetchall()
-        instruments_before = connection.sql("SELECT * FROM instruments").pl()
-        corrections_before = _corrections_of(connection)
-        out_before = judged.out_of(connection)
     partition = ["name", "venue", "date"]
     now = made_of(run)
     differing = now if before is None else now.join(before, on=list(MADE_OF_SCHEMA), how="anti")
@@ -128,9 +120,15 @@ def gather(
         changed = changed.join(seen, on=partition, how="left")
         is_new_day = pl.col("was_there").is_null()
     changed = changed.rename({"name": "dataset"})
+    read, claiming = _accounted(run, changed), _claiming(run, changed["date"])
+    with duckdb.connect(str(build), read_only=True) as connection:
+        known = _known(connection, pl.concat([read["key"], claiming["key"]]))
+        codes = connection.sql("SELECT run_id, code_version FROM runs").fetchall()
+        instruments_before = connection.sql("SELECT * FROM instruments").pl()
+        corrections_before = _corrections_of(connection)
+        out_before = judged.out_of(connection)
     read = (
-        _accounted(run, changed)
-        .join(changed, on=["dataset", "venue", "date"])
+        read.join(changed, on=["dataset", "venue", "date"])
         .join(known.with_columns(is_known=True), on=["dataset", "key"], how="left")
         .filter(pl.col("is_known").is_null() | is_new_day)
     )
@@ -145,7 +143,9 @@ def gather(
                 judged.otherwise(excluded(run), out_before, changed, before).select(_FILE.keys()),
             ]
         ),
-        claimed=_claimed(run, known).join(changed, on=["dataset", "venue", "date"], how="semi"),
+        claimed=_claimed(claiming.join(known, on=["dataset", "key"], how="anti")).join(
+            changed, on=["dataset", "venue", "date"], how="semi"
+        ),
         symbols=instruments.select("venue", "symbol").unique(),
         facts=pl.concat(
             [
@@ -226,22 +226,39 @@ def _corrected(run: Run, differing: pl.DataFrame, before: pl.DataFrame) -> pl.Da
     return pl.concat([found, *valued]).unique()
 
 
-def _claimed(run: Run, known: pl.DataFrame) -> pl.DataFrame:
+def _known(connection: duckdb.DuckDBPyConnection, keys: pl.Series) -> pl.DataFrame:
+    """Which of these raw files a build knew, and of which dataset it read them."""
+    connection.register("asked_for", keys.unique().to_frame())
+    return connection.sql(
+        "SELECT dataset, key FROM raw_files SEMI JOIN asked_for USING (key) "
+        "WHERE rows_read IS NOT NULL"
+    ).pl()
+
+
+def _claiming(run: Run, days: pl.Series) -> pl.DataFrame:
+    """Current raw files that may be about one of `days`, for each dataset they hold."""
+    asked: list[date] = days.drop_nulls().to_list()
+    # A file touches the days beside its own too (`_claimed`).
+    near = (
+        (pl.col("first_date") <= max(asked) + DAY) & (pl.col("last_date") >= min(asked) - 2 * DAY)
+        if asked
+        else pl.lit(False)
+    )
     feeds = pl.DataFrame(
         [(v.name, f.name, dataset) for v in run.venues.values() for f in v.feeds
          for dataset in f.datasets],
         schema={"venue": pl.String, "feed": pl.String, "dataset": pl.String},
         orient="row",
     )  # fmt: skip
+    files = [raw_shelf.current(run.ledger, venue, near) for venue in run.venues]
+    return pl.concat(files).join(feeds, on=["venue", "feed"])
+
+
+def _claimed(files: pl.DataFrame) -> pl.DataFrame:
+    """Days files say they are about, and those beside them (`flows.stages.normalise`): `_FILE`."""
+    days = pl.date_ranges(pl.col("first_date") - DAY, pl.col("last_date") + DAY)
     files = (
-        raw_shelf.history(run.ledger)
-        .filter(pl.col("superseded_by").is_null() & pl.col("first_date").is_not_null())
-        .join(feeds, on=["venue", "feed"])
-        .join(known, on=["dataset", "key"], how="anti")
-        # A file touches the days beside its own too (`flows.stages.normalise`).
-        .with_columns(
-            pl.date_ranges(pl.col("first_date") - DAY, pl.col("last_date") + DAY).alias("date")
-        )
+        files.with_columns(days.alias("date"))
         .explode("date")
         .select(pl.col(name).cast(data_type) for name, data_type in _FILE.items())
     )

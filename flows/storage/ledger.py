@@ -40,10 +40,16 @@ _ATTEMPTS = 8
 
 T = TypeVar("T")
 
+_Address = tuple[str, str, str]
+
 # Segments never change, so what was read once is kept, by address, key and etag. A read drops what
 # its ledger no longer lists, which bounds this to the ledgers as they are.
-_cache: dict[tuple[str, str, str], pl.DataFrame] = {}
+_cache: dict[_Address, pl.DataFrame] = {}
 _cache_guard = threading.Lock()
+
+# What `latest` gave last and of which segments, by address, name and key: a run asks a dozen times,
+# and a ledger of years has as many rows as the lake has files.
+_latest: dict[tuple[str, str, tuple[str, ...]], tuple[list[_Address], pl.DataFrame]] = {}
 
 
 class LedgerDamaged(LakeDamaged):
@@ -120,8 +126,29 @@ class Ledger:
         A key's rows are replaced as a group. NULL is a key like any other. Rows stay in the order
         they were recorded.
         """
-        rows = self.read(name)
-        return None if rows is None else _newest(rows, by)
+        return self._reread(lambda: self._replaced(name, tuple(by)))
+
+    def _replaced(self, name: str, by: tuple[str, ...]) -> pl.DataFrame | None:
+        """What `latest` gives: what it gave last, with the segments that came after."""
+        segments, _covered = self._segments(name)
+        if not segments:
+            return None
+        frames = self._frames(segments)
+        self._forget_others(name, segments)
+        keys = self._addresses(segments)
+        place = (self._store.address, name, by)
+        with _cache_guard:
+            known, rows = _latest.get(place, ([], frames[0].clear()))
+        if known != keys[: len(known)]:
+            known, rows = [], frames[0].clear()
+        if known != keys:
+            more = frames[len(known) :]
+            for frame in more:
+                _check_schema(name, rows.schema, frame.schema)
+            rows = _followed(rows, _newest(pl.concat(more, rechunk=False), by), by)
+            with _cache_guard:
+                _latest[place] = (keys, rows)
+        return rows
 
     def compact(
         self, name: str, by: Sequence[str], *, above: int = SEGMENTS_BEFORE_COMPACTION
@@ -188,7 +215,7 @@ class Ledger:
 
     def _frames(self, segments: Sequence[_Segment]) -> list[pl.DataFrame]:
         """The segments' rows. Raises ObjectNotFound if a compaction has just removed one."""
-        keys = [(self._store.address, s.info.key, s.info.etag) for s in segments]
+        keys = self._addresses(segments)
         with _cache_guard:
             held = {key: _cache[key] for key in keys if key in _cache}
         missing = [key for key in keys if key not in held]
@@ -200,7 +227,7 @@ class Ledger:
         return [held[key] for key in keys]
 
     def _forget_others(self, name: str, segments: Sequence[_Segment]) -> None:
-        keys = {(self._store.address, s.info.key, s.info.etag) for s in segments}
+        keys = set(self._addresses(segments))
         with _cache_guard:
             for key in list(_cache):
                 if (
@@ -209,6 +236,9 @@ class Ledger:
                     and key not in keys
                 ):
                     del _cache[key]
+
+    def _addresses(self, segments: Sequence[_Segment]) -> list[_Address]:
+        return [(self._store.address, s.info.key, s.info.etag) for s in segments]
 
     def _load(self, key: tuple[str, str, str]) -> pl.DataFrame:
         content = self._store.get(key[1])
@@ -246,6 +276,16 @@ def _newest(rows: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
     return numbered.filter(pl.col("_segment") == pl.col("_segment").max().over(list(by))).drop(
         "_segment"
     )
+
+
+def _followed(rows: pl.DataFrame, newer: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
+    """`rows` but for those with a key of `newer`, and then `newer`."""
+    again = newer.select(by).unique()
+    if rows.is_empty():
+        return newer
+    if not rows.select(by).join(again, on=list(by), how="semi", nulls_equal=True).is_empty():
+        rows = rows.join(again, on=list(by), how="anti", nulls_equal=True, maintain_order="left")
+    return pl.concat([rows, newer], rechunk=False)
 
 
 def _checked(name: str) -> str:

@@ -151,12 +151,22 @@ def record(ledger: Ledger, records: list[RawRecord]) -> None:
     ledger.append(LEDGER, pl.DataFrame(columns, schema=_SCHEMA))
 
 
-def current(ledger: Ledger, venue: str) -> pl.DataFrame:
-    """The raw files of a venue that are current: for each address the one seen last."""
+def current(ledger: Ledger, venue: str, *which: pl.Expr) -> pl.DataFrame:
+    """The raw files of a venue that are current, for each address the one seen last, and for which
+    all of `which` holds: of years there are as many as a night needs a handful of."""
+    return _current(ledger, venue).filter(*which).sort(IDENTITY)
+
+
+def _current(ledger: Ledger, venue: str) -> pl.DataFrame:
     latest = ledger.latest(LEDGER, by=IDENTITY)
     if latest is None:
         return pl.DataFrame(schema=_SCHEMA)
-    return latest.filter(pl.col("venue") == venue).select(_SCHEMA.keys()).sort(IDENTITY)
+    return latest.select(_SCHEMA.keys()).filter(pl.col("venue") == venue)
+
+
+def symbols(ledger: Ledger, venue: str) -> list[str]:
+    """What a venue's current raw files are about, sorted."""
+    return _current(ledger, venue)["symbol"].drop_nulls().unique().sort().to_list()
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +185,7 @@ class Held:
 def held(ledger: Ledger, venue: str, source: SourceKind, paths: Sequence[str]) -> dict[str, Held]:
     """What the lake has of these paths of a venue from one kind of source, by path."""
     asked = pl.DataFrame({"path": paths}, schema={"path": pl.String})
-    files = current(ledger, venue).filter(pl.col("source") == source.value)
+    files = _current(ledger, venue).filter(pl.col("source") == source.value)
     files = files.join(asked, on="path", how="semi")
     return {
         path: Held(key, etag, size, packs.place(pack, at))

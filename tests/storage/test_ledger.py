@@ -100,6 +100,26 @@ def test_latest_replaces_a_keys_rows_as_a_group(store: ObjectStore) -> None:
         ledger.latest("held", [])
 
 
+def test_latest_is_the_same_asked_between_appends_and_asked_once(
+    store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it gave before is gone on with, so this has to come to what a new process finds."""
+    keys = [["a", "b"], ["c"], ["b", "b", None], ["a"], ["d"], [None, "c"], ["d", "a"]]
+    for number, some in enumerate(keys):
+        Ledger(store, RUN).append("held", rows(k=some, v=[number] * len(some)))
+        asked_between = latest(store)
+        if number == 4:
+            Ledger(store, RUN).compact("held", ["k"], above=2)
+            assert len(segments(store)) == 1
+            assert_frame_equal(latest(store), asked_between)
+        with monkeypatch.context() as patch:
+            patch.setattr(ledger_module, "_latest", {})
+            assert_frame_equal(latest(store), asked_between)
+    assert sorted(latest(store).select("k", "v").rows(), key=str) == [
+        ("a", 6), ("b", 2), ("b", 2), ("c", 5), ("d", 6), (None, 5),
+    ]  # fmt: skip
+
+
 def test_newer_is_by_order_of_appending_not_by_run_id(store: ObjectStore) -> None:
     # Two runs within a second, or a clock set back: the later append has the smaller run id.
     Ledger(store, LATER).append("held", rows(k=["a"], v=[1]))

@@ -46,7 +46,7 @@ def ingest_api(
     symbols = sorted({s for s in known if wanted(s, source.symbols)})
     for feed in _asking(venue):
         if "instruments" not in feed.datasets:
-            gaps = missing_days(_coverage(run, venue, feed), symbols, days)
+            gaps = missing_days(_coverage(run, venue, feed, days), symbols, days)
             outcome.add(_ask(run, source, api, feed, gaps, reporter))
     return outcome
 
@@ -85,28 +85,32 @@ def missing_days(
     return [(Days(*window), tuple(names)) for window, names in sorted(wanting.items())]
 
 
-def _coverage(run: Run, venue: Venue, feed: Feed) -> dict[str, set[date]]:
-    """Days each symbol has from the archive for the feed's datasets, or finally from this feed."""
+def _coverage(run: Run, venue: Venue, feed: Feed, days: Days) -> dict[str, set[date]]:
+    """Those of `days` that each symbol has from the archive for the feed's datasets, or finally
+    from this feed."""
     archived = [
         f.name
         for f in venue.feeds
         if f.source is SourceKind.ARCHIVE and set(feed.datasets) <= set(f.datasets)
     ]
     final = pl.col("fetched_at") >= pl.col("last_date").cast(pl.Datetime("us", "UTC")) + DAY
-    files = raw_shelf.current(run.ledger, venue.name).filter(
-        pl.col("symbol").is_not_null()
-        & pl.col("first_date").is_not_null()
-        & (pl.col("feed").is_in(archived) | ((pl.col("feed") == feed.name) & final))
+    files = raw_shelf.current(
+        run.ledger,
+        venue.name,
+        pl.col("symbol").is_not_null(),
+        pl.col("first_date") <= days.last,
+        pl.col("last_date") >= days.first,
+        pl.col("feed").is_in(archived) | ((pl.col("feed") == feed.name) & final),
     )
     covered: dict[str, set[date]] = defaultdict(set)
     for symbol, first, last in files.select("symbol", "first_date", "last_date").iter_rows():
-        covered[symbol].update(Days(first, last).each())
+        covered[symbol].update(Days(max(first, days.first), min(last, days.last)).each())
     return covered
 
 
 def _asked_today(run: Run, venue_name: str, feed: Feed) -> bool:
     today = run.clock().date()
-    files = raw_shelf.current(run.ledger, venue_name).filter(pl.col("feed") == feed.name)
+    files = raw_shelf.current(run.ledger, venue_name, pl.col("feed") == feed.name)
     return any(fetched.date() == today for fetched in files["fetched_at"])
 
 

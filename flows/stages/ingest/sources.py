@@ -54,7 +54,7 @@ def _require_something(run: Run, days: Days) -> None:
     """Raise InputUnavailable if not one raw file is about any of the days, of whatever venue."""
     about = (pl.col("first_date") <= days.last) & (pl.col("last_date") >= days.first)
     for venue in run.venues:
-        if raw_shelf.current(run.ledger, venue).filter(about).height:
+        if raw_shelf.current(run.ledger, venue, about).height:
             return
     span = f"{days.first}" if days.first == days.last else f"{days.first} … {days.last}"
     addresses = [

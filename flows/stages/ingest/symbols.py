@@ -27,7 +27,7 @@ def listed_symbols(run: Run, venue_name: str, days: Days) -> list[str]:
     """
     venue = run.venues[venue_name]
     feeds = [f.name for f in venue.feeds if "instruments" in f.datasets]
-    rows = raw_shelf.current(run.ledger, venue_name).filter(pl.col("feed").is_in(feeds))
+    rows = raw_shelf.current(run.ledger, venue_name, pl.col("feed").is_in(feeds))
     if rows.is_empty():
         return []
     rows = packs.placed(run.ledger, rows)

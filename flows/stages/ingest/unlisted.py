@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
-import polars as pl
-
 from flows.reporting import Reporter, log
 from flows.run import Days, Run
 from flows.settings import SourceSettings
@@ -60,22 +58,17 @@ def ingest_by_name(
     """
     venue = run.venue_of(source)
     files = _candidates(run, source, asked_by_name(archive, venue), days)
-    held = {
-        path: (key, etag)
-        for path, key, etag in raw_shelf.current(run.ledger, venue.name)
-        .filter(pl.col("source") == SourceKind.ARCHIVE.value)
-        .select("path", "key", "etag")
-        .iter_rows()
-    }
+    paths = [path for path, _ in files]
+    held = raw_shelf.held(run.ledger, venue.name, SourceKind.ARCHIVE, paths)
     down = threading.Event()
 
     def fetch(item: tuple[str, Feed]) -> raw_shelf.RawRecord | Problem | None:
         path, feed = item
-        key, etag = held.get(path, (None, None))
+        old = held.get(path)
         if down.is_set():
             return None
         try:
-            record = _fetch(run, venue, archive, path, feed, etag)
+            record = _fetch(run, venue, archive, path, feed, None if old is None else old.etag)
         except ObjectNotFound:
             return None
         except StoreUnavailable as error:
@@ -83,7 +76,7 @@ def ingest_by_name(
             return Problem(f"{error}\n    the files after it were not asked for", transient=True)
         except BadPayload as error:
             return Problem(str(error), transient=False)
-        return None if record is None or record.key == key else record
+        return None if record is None or (old and record.key == old.key) else record
 
     outcome = Outcome()
     with (

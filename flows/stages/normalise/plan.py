@@ -51,10 +51,10 @@ class _Touch:
 
 def planned(run: Run, venue: Venue, days: list[date]) -> list[Piece]:
     """The work on those of `days` (ascending) whose partitions are stale."""
-    files = raw_shelf.current(run.ledger, venue.name)
+    files = raw_shelf.current(run.ledger, venue.name, _near(Days(min(days), max(days))))
     answers = instrument_answers(run, venue)
     corrections = live(run.corrections, venue, run.started_at.date())
-    identities = _Identities.of(files, venue, answers)
+    identities = _Identities.of(raw_shelf.symbols(run.ledger, venue.name), venue, answers)
     normalised = Layer(run.store, run.ledger, "normalised").current()
     held = {
         (name, day): mark
@@ -92,6 +92,12 @@ def planned(run: Run, venue: Venue, days: list[date]) -> list[Piece]:
         Piece(venue.name, together, _of(needed, together), answers, evidence)
         for together in _together(batches, run.executor.workers)
     ]
+
+
+def _near(days: Days) -> pl.Expr:
+    """Whether a raw file may hold rows of these days, or of the day before: labels, jitter and
+    foreign days spill over by a day at most, and parsers reject the rest."""
+    return (pl.col("first_date") <= days.last + DAY) & (pl.col("last_date") >= days.first - 2 * DAY)
 
 
 def _of(files: pl.DataFrame, batches: Sequence[Batch]) -> pl.DataFrame:
@@ -146,11 +152,8 @@ def _touches(files: pl.DataFrame, venue: Venue, days: Days) -> _Touch:
     asked = pl.DataFrame({"date": days.each()}, schema={"date": pl.Date})
     looked_at = pl.concat([asked, asked.select(pl.col("date") - DAY)]).unique()
     near = (
-        files.filter(
-            pl.col("first_date") <= days.last + DAY, pl.col("last_date") >= days.first - 2 * DAY
-        )
+        files.filter(_near(days))
         .join(datasets, on="feed")
-        # Labels, jitter and foreign days spill over by a day at most; parsers reject the rest.
         .with_columns(
             pl.date_ranges(pl.col("first_date") - DAY, pl.col("last_date") + DAY).alias("date")
         )
@@ -184,8 +187,7 @@ class _Identities:
     everything: str
 
     @classmethod
-    def of(cls, files: pl.DataFrame, venue: Venue, answers: pl.DataFrame) -> _Identities:
-        symbols = files["symbol"].drop_nulls().unique().sort().to_list()
+    def of(cls, symbols: list[str], venue: Venue, answers: pl.DataFrame) -> _Identities:
         found = _identity_digests(InstrumentBook.of(venue, answers, symbols))
         told = sorted(answers["symbol"].unique().to_list())
         return cls(
