@@ -7,6 +7,7 @@ they need: a cluster is there all day. Times count only after every lake holds t
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections import defaultdict
 from collections.abc import Callable
@@ -127,7 +128,8 @@ def _cluster(workers: int) -> str:
     ready = server_ahead()
     from distributed import Client, LocalCluster  # noqa: PLC0415
 
-    # A worker is a core, whether it is alone or not: Polars would else use those of both.
+    # A worker is a core, whether it is alone or not: Polars, and what reads ahead, would else use
+    # those of both.
     cluster = LocalCluster(
         n_workers=workers,
         threads_per_worker=1,
@@ -135,10 +137,14 @@ def _cluster(workers: int) -> str:
         dashboard_address=None,
     )
     with Client(cluster) as client:
-        client.run(_imported)
+        for number, worker in enumerate(client.scheduler_info(n_workers=-1)["workers"]):
+            client.run(_settled_on, number, workers=[worker])
     ready()
     return str(cluster.scheduler_address)
 
 
-def _imported() -> None:
-    """What a worker of the run would import with its first piece."""
+def _settled_on(number: int) -> None:
+    """A worker has a core, and has imported what it would with its first piece."""
+    cores = sorted(os.sched_getaffinity(0))
+    for thread in Path("/proc/self/task").iterdir():
+        os.sched_setaffinity(int(thread.name), {cores[number % len(cores)]})

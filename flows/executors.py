@@ -49,6 +49,10 @@ class Executor(Protocol):
     def workers(self) -> int:
         """How many pieces are done at a time."""
 
+    @property
+    def share_memory(self) -> bool:
+        """Whether several of them are held in the memory of one machine."""
+
     def each(self, run: Run, work: Work[PIECE, MADE], pieces: Sequence[PIECE]) -> Iterator[MADE]:
         """What `work`, a function of a module, makes of each piece, in their order.
 
@@ -62,6 +66,7 @@ class InProcess:
     """One piece after the other, here; each result as soon as it is made."""
 
     workers = 1
+    share_memory = False
 
     def each(self, run: Run, work: Work[PIECE, MADE], pieces: Sequence[PIECE]) -> Iterator[MADE]:
         _settle_in()
@@ -81,6 +86,7 @@ class Processes:
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
+        self.share_memory = workers > 1
         self._pool: ProcessPoolExecutor | None = None
 
     def each(self, run: Run, work: Work[PIECE, MADE], pieces: Sequence[PIECE]) -> Iterator[MADE]:

@@ -33,6 +33,9 @@ from flows.transform import brought_up_to_date
 class OnDask:
     """Pieces as tasks of the flow run one is in; its task runner takes them to the cluster."""
 
+    share_memory = False
+    """A worker has a machine, or a limit that Dask knows, of its own."""
+
     def __init__(self, workers: int) -> None:
         self.workers = workers
 

@@ -32,6 +32,9 @@ BYTES_A_ROW = 4
 PIECE_WEIGHT = 16_000_000
 RECORDED_TOGETHER = 100
 """Partitions between two segments of the ledger."""
+COVERAGE = "coverage_daily"
+COVERED_TOGETHER = 31
+"""Days: who has rows is little of each, and looks at days before its own."""
 REACH = timedelta(days=max(table.reach_days for table in DAILY))
 
 
@@ -102,20 +105,42 @@ class Piece:
         return sum(stretch.weight for stretch in self.stretches)
 
 
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """Days of one venue whose coverage is to be made, from keys of partitions by dataset.
+
+    supported: datasets the venue's sources could bring. out, marks: as above.
+    """
+
+    venue: str
+    days: Days
+    rows: dict[str, list[str]]
+    accounting: dict[str, list[str]]
+    supported: frozenset[str]
+    instruments: pl.DataFrame
+    out: pl.DataFrame
+    marks: dict[date, str]
+    weight: int
+
+
 def aggregate_days(run: Run, days: Sequence[date], taken: TakenOut, reporter: Reporter) -> None:
     """Bring the daily tables up to date: the days asked for, and days already there whose windows
     look at them. Likewise days already there that look at a venue-day just taken out, or back."""
     plans = [_Plan.of(run, venue, sorted(days), taken) for venue in run.venues.values()]
-    pieces = [piece for plan in plans for piece in plan.pieces(run)]
+    pieces: list[Piece | Cover] = []
+    for plan in plans:
+        pieces += plan.pieces(run)
+        pieces += plan.covers(run)
+    # The heaviest first: what is left for the end is what several workers can share evenly.
+    pieces.sort(key=lambda piece: -piece.weight)
     layer = Layer(run.store, run.ledger, "daily")
-    steps = sum(len(piece.stretches) for piece in pieces) + len(plans)
-    with reporter.steps("aggregate", steps) as advance:
-        with recorded_together(layer.record, RECORDED_TOGETHER) as take:
-            for written in run.executor.each(run, aggregate_piece, pieces):
-                take(written)
-                advance()
-        for plan in plans:
-            _cover(run, plan)
+    steps = sum(len(piece.stretches) if isinstance(piece, Piece) else 1 for piece in pieces)
+    with (
+        recorded_together(layer.record, RECORDED_TOGETHER) as take,
+        reporter.steps("aggregate", steps) as advance,
+    ):
+        for written in run.executor.each(run, make_piece, pieces):
+            take(written)
             advance()
     log.info("aggregated", pieces=len(pieces), venues=len(plans))
 
@@ -175,6 +200,37 @@ class _Plan:
             for together in _together(made_of):
                 yield Piece(self.venue.name, table.name, together, self.instruments)
 
+    def covers(self, run: Run) -> Iterator[Cover]:
+        """What there is to say of which instruments each dataset has."""
+        normalised, lookback = self.normalised, COVERAGE_LOOKBACK_DAYS * DAY
+        datasets = sorted({table.dataset for table in tables_of(self.venue)})
+        supported = _supported(run, self.venue)
+        listed = self.instruments.select("symbol", "valid_from", "valid_to").write_csv()
+        marks = {
+            day: fingerprint(
+                transforms_digest(),
+                listed,
+                sorted(supported),
+                *(normalised.digest(dataset, day - lookback, day) for dataset in datasets),
+                normalised.out.filter(pl.col("date") == day).sort("dataset").write_csv(),
+            )
+            for day in self.candidates
+        }
+        stale = [day for day in self.candidates if self.held.get((COVERAGE, day)) != marks[day]]
+        for days in stretches(stale, COVERED_TOGETHER):
+            first, last = days.first - lookback, days.last
+            yield Cover(
+                self.venue.name,
+                days,
+                {name: normalised.keys(name, first, last) for name in datasets},
+                {name: normalised.accounting_keys(name, first, last) for name in datasets},
+                supported,
+                self.instruments,
+                normalised.out,
+                {day: marks[day] for day in days.each()},
+                sum(normalised.height(name, first, last) for name in datasets),
+            )
+
     def _stretch(self, table: DailyTable, days: Days, marks: Mapping[date, str]) -> Stretch:
         first = days.first - table.lookback_days * DAY
         last = days.last + table.lookahead_days * DAY
@@ -199,8 +255,13 @@ def _together(made_of: Sequence[Stretch]) -> Iterator[tuple[Stretch, ...]]:
         yield tuple(held)
 
 
-def aggregate_piece(run: Run, piece: Piece) -> Iterator[list[PartitionRecord]]:
-    """A result a stretch: the ledger lines of the partitions that now lie in the store."""
+def make_piece(run: Run, piece: Piece | Cover) -> Iterator[list[PartitionRecord]]:
+    """Results one after the other: ledger lines of partitions that now lie in the store."""
+    return _aggregated(run, piece) if isinstance(piece, Piece) else _covered(run, piece)
+
+
+def _aggregated(run: Run, piece: Piece) -> Iterator[list[PartitionRecord]]:
+    """A result a stretch."""
     venue = run.venues[piece.venue]
     table = next(table for table in tables_of(venue) if table.name == piece.table)
     schema = dict(DATASETS[table.dataset].create_empty().schema)
@@ -226,51 +287,34 @@ def _accounting(run: Run, keys: Sequence[str]) -> pl.DataFrame:
         return pl.concat([empty, *map(pl.read_parquet, paths)], how="diagonal")
 
 
-def _cover(run: Run, plan: _Plan) -> None:
-    venue, normalised, instruments = plan.venue, plan.normalised, plan.instruments
-    lookback = COVERAGE_LOOKBACK_DAYS * DAY
-    datasets = sorted({table.dataset for table in tables_of(venue)})
-    supported = _supported(run, venue)
-    marks = {
-        day: fingerprint(
-            transforms_digest(),
-            instruments.select("symbol", "valid_from", "valid_to").write_csv(),
-            sorted(supported),
-            *(normalised.digest(dataset, day - lookback, day) for dataset in datasets),
-            normalised.out.filter(pl.col("date") == day).sort("dataset").write_csv(),
-        )
-        for day in plan.candidates
-    }
-    stale = [day for day in plan.candidates if plan.held.get(("coverage_daily", day)) != marks[day]]
-    rows_layer = Layer(run.store, run.ledger, "normalised")
-    for stretch in stretches(stale, 31):
-        begin, end = stretch.first - lookback, stretch.last
-        seen = []
-        for dataset in datasets:
-            keys = normalised.keys(dataset, begin, end)
-            with rows_layer.scan(keys, dict(DATASETS[dataset].create_empty().schema)) as rows:
-                seen.append(presence(rows, dataset))
-        files = [_accounting(run, normalised.accounting_keys(d, begin, end)) for d in datasets]
-        coverage = coverage_daily(
-            pl.concat(seen),
-            stretch.first,
-            stretch.last,
-            venue=venue.name,
-            datasets=supported,
-            owed=datasets,
-            instruments=instruments,
-            accounting=pl.concat(files),
-            out=normalised.out,
-        )
-        layer = Layer(run.store, run.ledger, "daily")
-        layer.record(_written(layer, venue, "coverage_daily", coverage, stretch, marks))
+def _covered(run: Run, piece: Cover) -> Iterator[list[PartitionRecord]]:
+    """One result."""
+    venue, days = run.venues[piece.venue], piece.days
+    normalised = Layer(run.store, run.ledger, "normalised")
+    seen = []
+    for dataset, keys in piece.rows.items():
+        with normalised.scan(keys, dict(DATASETS[dataset].create_empty().schema)) as rows:
+            seen.append(presence(rows, dataset))
+    coverage = coverage_daily(
+        pl.concat(seen),
+        days.first,
+        days.last,
+        venue=venue.name,
+        datasets=piece.supported,
+        owed=sorted(piece.rows),
+        instruments=piece.instruments,
+        accounting=pl.concat(_accounting(run, keys) for keys in piece.accounting.values()),
+        out=piece.out,
+    )
+    layer = Layer(run.store, run.ledger, "daily")
+    yield _written(layer, venue, COVERAGE, coverage, days, piece.marks)
 
 
-def _supported(run: Run, venue: Venue) -> set[str]:
+def _supported(run: Run, venue: Venue) -> frozenset[str]:
     """What the venue's sources could bring: a carrier that is not configured brings nothing."""
     carriers = {s.carrier for s in run.settings.sources if s.venue == venue.name}
     feeds = (feed for feed in venue.feeds if feed.carrier in carriers)
-    return {dataset for feed in feeds for dataset in feed.datasets}
+    return frozenset(dataset for feed in feeds for dataset in feed.datasets)
 
 
 def _written(

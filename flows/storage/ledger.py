@@ -273,9 +273,10 @@ def _newest(rows: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
     # Rows stand in the order of their segments, so equal ids form runs: one parse per segment.
     segments = rows.select(pl.col(RECORDED_BY).unique()).with_columns(number.alias("_segment"))
     numbered = rows.join(segments, on=RECORDED_BY, how="left", maintain_order="left")
-    return numbered.filter(pl.col("_segment") == pl.col("_segment").max().over(list(by))).drop(
-        "_segment"
-    )
+    is_newest = pl.col("_segment") == pl.col("_segment").max().over(list(by))
+    newest = numbered.select(is_newest).to_series()
+    # Of most ledgers all rows are: then there is no need for a copy of years of them.
+    return rows if newest.all() else rows.filter(newest)
 
 
 def _followed(rows: pl.DataFrame, newer: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:

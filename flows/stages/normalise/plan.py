@@ -63,15 +63,15 @@ def planned(run: Run, venue: Venue, days: list[date]) -> list[Piece]:
         .iter_rows()
     }
     weights = _bytes_by_day(files)
-    # Several workers hold a batch each; batches much smaller than that take longer for their size.
-    alone = run.executor.workers == 1
+    # Several processes hold a batch each; batches much smaller take longer for their size.
+    most = BATCH_BYTES // (2 if run.executor.share_memory else 1)
     batches: list[Batch] = []
     for some in stretches(days, PLANNED_TOGETHER):
         touches = _touches(files, venue, some)
         wanted = _fingerprints(touches, venue, identities, corrections)
         stale = {key: mark for key, mark in wanted.items() if held.get(key) != mark}
         for stretch in stretches(sorted({day for _, day in stale}), run.settings.batch_days):
-            for light in light_enough(stretch, weights, BATCH_BYTES // (1 if alone else 2)):
+            for light in light_enough(stretch, weights, most):
                 due = {
                     key: mark for key, mark in stale.items() if light.first <= key[1] <= light.last
                 }
@@ -107,11 +107,12 @@ def _of(files: pl.DataFrame, batches: Sequence[Batch]) -> pl.DataFrame:
 
 
 def _together(batches: Sequence[Batch], workers: int) -> Iterator[tuple[Batch, ...]]:
-    """Batches in a row, some for each worker: the files between two of them are read once, those
+    """Batches in a row, as many for each worker: the files between two of them are read once, those
     between two pieces twice."""
-    size = min(BATCHES_A_PIECE, -(-len(batches) // workers)) if workers > 1 else len(batches)
-    for first in range(0, len(batches), size or 1):
-        yield tuple(batches[first : first + size])
+    rounds = -(-len(batches) // (workers * BATCHES_A_PIECE)) if workers > 1 else 1
+    pieces = min(rounds * workers, len(batches))
+    for n in range(pieces):
+        yield tuple(batches[n * len(batches) // pieces : (n + 1) * len(batches) // pieces])
 
 
 def _bytes_by_day(files: pl.DataFrame) -> dict[date, int]:
