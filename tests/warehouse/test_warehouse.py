@@ -212,8 +212,60 @@ def test_failed_insert_leaves_the_old_rows(
     with Warehouse.create(path, build) as warehouse:
         monkeypatch.setattr(warehouse_module, "_insert", fail)
         with pytest.raises(OSError, match="disk full"):
-            warehouse.replace_table("column_dictionary", column_dictionary().head(1))
+            warehouse.replace_table("column_dictionary", _twice(column_dictionary()))
     assert table_hashes(path) == table_hashes(build)
+
+
+def _twice(rows: pl.DataFrame) -> pl.DataFrame:
+    """With one of the rows there again."""
+    return pl.concat([rows, rows.head(1)])
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda rows: rows,
+        lambda rows: rows.clear(),
+        lambda rows: rows.head(3),
+        lambda rows: rows.reverse().head(40),
+        _twice,
+        lambda rows: rows.with_columns(pl.lit("another").alias("meaning")),
+        lambda rows: rows.with_columns(
+            pl.when(pl.int_range(pl.len()) % 7 == 0)
+            .then(None)
+            .otherwise("formula")
+            .alias("formula")
+        ),
+    ],
+    ids=["same", "none", "fewer", "others", "twice", "all", "some"],
+)
+def test_a_replaced_table_has_the_new_rows_and_only_those(
+    build: Path, tmp_path: Path, changed: Callable[[pl.DataFrame], pl.DataFrame]
+) -> None:
+    rows = column_dictionary()
+    assert rows["unit"].n_unique() > 5
+    for number, wanted in enumerate([changed(rows), rows]):  # there, and back again
+        path = tmp_path / f"{number}.duckdb"
+        with Warehouse.create(path, build) as warehouse:
+            warehouse.replace_table("column_dictionary", wanted)
+        found = _read(path, "FROM column_dictionary")
+        assert sorted(found, key=str) == sorted(wanted.rows(), key=str)
+        build = path
+
+
+def test_rows_that_stay_are_not_written_again(build: Path, tmp_path: Path) -> None:
+    """They stand before those that were, though their keys are later ones."""
+    path = tmp_path / "second.duckdb"
+    stays = pl.col("unit") == "USD"
+    rows = column_dictionary().with_columns(
+        pl.when(stays).then("meaning").otherwise(pl.lit("another")).alias("meaning")
+    )
+    with Warehouse.create(path, build) as warehouse:
+        warehouse.replace_table("column_dictionary", rows)
+    units = [unit for (unit,) in _read(path, "SELECT unit FROM column_dictionary")]
+    some = units.count("USD")
+    assert 5 < some < len(units)
+    assert units[:some] == ["USD"] * some
 
 
 def test_columns_and_tables_the_schemas_gained_are_added(build: Path, tmp_path: Path) -> None:
