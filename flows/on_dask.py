@@ -33,11 +33,9 @@ from flows.transform import brought_up_to_date
 class OnDask:
     """Pieces as tasks of the flow run one is in; its task runner takes them to the cluster."""
 
-    share_memory = False
-    """A worker has a machine, or a limit that Dask knows, of its own."""
-
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, *, share_memory: bool) -> None:
         self.workers = workers
+        self.share_memory = share_memory
 
     def each(self, run: Run, work: Work[PIECE, MADE], pieces: Sequence[PIECE]) -> Iterator[MADE]:
         coming = [_piece.submit(run, work, piece) for piece in pieces]
@@ -66,7 +64,10 @@ def transform_on_dask(run: Run, days: Sequence[date]) -> None:
     # Without parameters: Prefect would make a form of them, and a run is none.
     @flow(name="transform", persist_result=False, task_runner=_runner(run.settings))
     def on_dask() -> None:
-        shared = replace(run, executor=OnDask(run.settings.workers or _cluster_size()))
+        # Workers of a cluster made here have one machine between them.
+        made_here = run.settings.dask.scheduler is None
+        executor = OnDask(run.settings.workers or _cluster_size(), share_memory=made_here)
+        shared = replace(run, executor=executor)
         brought_up_to_date(shared, days, reporting.current())
 
     # The cluster tells of each connection; what matters to a run comes back as an error.

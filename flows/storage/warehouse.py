@@ -327,17 +327,17 @@ def _exchange(connection: duckdb.DuckDBPyConnection, table: str, ordered: pl.Dat
     Rows are compared by their hashes, as `build_file.marks` does.
     """
     run, coming = connection.execute, versions.INCOMING
+    mark = f"hash({', '.join(map(quoted, ordered.columns))})"
     if not ordered.is_empty():
-        mark = f"hash({', '.join(map(quoted, ordered.columns))})"
         with _registered(connection, ordered):
             run(f"DELETE FROM {table} WHERE {mark} NOT IN (SELECT {mark} FROM {coming})")  # noqa: S608 - names of the schemas, here and below
             run(
                 f"INSERT INTO {table} BY NAME SELECT * FROM {coming} "  # noqa: S608
                 f"WHERE {mark} NOT IN (SELECT {mark} FROM {table})"
             )
-    counted = run(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608
+    counted = run(f"SELECT count(*), count(DISTINCT {mark}) FROM {table}").fetchone()  # noqa: S608
     # A row that is there twice, on either side, is the gate's to find.
-    if counted != (ordered.height,):
+    if counted != (ordered.height, ordered.height):
         run(f"DELETE FROM {table}")  # noqa: S608
         _insert(connection, table, ordered)
 

@@ -120,6 +120,21 @@ def test_latest_is_the_same_asked_between_appends_and_asked_once(
     ]  # fmt: skip
 
 
+def test_two_segments_of_one_number_are_newest_together(
+    store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only a broken lock lets them be; what a process read before makes no difference."""
+    ledger = Ledger(store, RUN)
+    ledger.append("held", rows(k=["a"], v=[1]))
+    ledger.append("held", rows(k=["a"], v=[2]))
+    assert latest(store)["v"].to_list() == [2]
+    store.put(f"ledger/held/{LATER}-000001.parquet", store.get(f"ledger/held/{RUN}-000001.parquet"))
+    asked_between = latest(store)
+    assert asked_between["v"].to_list() == [2, 2]
+    monkeypatch.setattr(ledger_module, "_latest", {})
+    assert_frame_equal(latest(store), asked_between)
+
+
 def test_newer_is_by_order_of_appending_not_by_run_id(store: ObjectStore) -> None:
     # Two runs within a second, or a clock set back: the later append has the smaller run id.
     Ledger(store, LATER).append("held", rows(k=["a"], v=[1]))

@@ -253,6 +253,19 @@ def test_a_replaced_table_has_the_new_rows_and_only_those(
         build = path
 
 
+def test_rows_that_are_there_twice_are_as_many_as_they_are(build: Path, tmp_path: Path) -> None:
+    rows = column_dictionary()
+    for number, twice in enumerate((0, 1)):  # as many rows, and the same ones, but another twice
+        path = tmp_path / f"{number}.duckdb"
+        wanted = pl.concat([rows, rows[twice]])
+        with Warehouse.create(path, build) as warehouse:
+            warehouse.replace_table("column_dictionary", wanted)
+        assert sorted(_read(path, "FROM column_dictionary"), key=str) == sorted(
+            wanted.rows(), key=str
+        )
+        build = path
+
+
 def test_rows_that_stay_are_not_written_again(build: Path, tmp_path: Path) -> None:
     """They stand before those that were, though their keys are later ones."""
     path = tmp_path / "second.duckdb"
