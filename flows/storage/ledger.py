@@ -111,11 +111,7 @@ class Ledger:
         """
 
         def attempt() -> pl.DataFrame | None:
-            segments, _covered = self._segments(name)
-            frames = self._frames(segments)
-            self._forget_others(name, segments)
-            for frame in frames[1:]:
-                _check_schema(name, frames[0].schema, frame.schema)
+            _, frames = self._visible(name)
             return pl.concat(frames, rechunk=False) if frames else None
 
         return self._reread(attempt)
@@ -130,11 +126,9 @@ class Ledger:
 
     def _replaced(self, name: str, by: tuple[str, ...]) -> pl.DataFrame | None:
         """What `latest` gives: what it gave last, with the segments that came after."""
-        segments, _covered = self._segments(name)
+        segments, frames = self._visible(name)
         if not segments:
             return None
-        frames = self._frames(segments)
-        self._forget_others(name, segments)
         keys = self._addresses(segments)
         place = (self._store.address, name, by)
         with _cache_guard:
@@ -147,10 +141,8 @@ class Ledger:
         if not goes_on:
             known, rows = [], frames[0].clear()
         if known != keys:
-            more = frames[len(known) :]
-            for frame in more:
-                _check_schema(name, rows.schema, frame.schema)
-            rows = _followed(rows, _newest(pl.concat(more, rechunk=False), by), by)
+            more = pl.concat(frames[len(known) :], rechunk=False)
+            rows = _followed(rows, _newest(more, by), by)
             with _cache_guard:
                 _latest[place] = (keys, rows)
         return rows
@@ -178,6 +170,15 @@ class Ledger:
             return 0, None
         schema = self._frames(visible[-1:])[0].drop(RECORDED_BY).schema
         return visible[-1].number + 1, schema
+
+    def _visible(self, name: str) -> tuple[list[_Segment], list[pl.DataFrame]]:
+        """Segments to read, in order, and their rows, of one schema."""
+        segments, _covered = self._segments(name)
+        frames = self._frames(segments)
+        self._forget_others(name, segments)
+        for frame in frames[1:]:
+            _check_schema(name, frames[0].schema, frame.schema)
+        return segments, frames
 
     def _segments(self, name: str) -> tuple[list[_Segment], list[_Segment]]:
         """Segments to read, in order, and those that a compact one stands for.
@@ -245,7 +246,7 @@ class Ledger:
     def _addresses(self, segments: Sequence[_Segment]) -> list[_Address]:
         return [(self._store.address, s.info.key, s.info.etag) for s in segments]
 
-    def _load(self, key: tuple[str, str, str]) -> pl.DataFrame:
+    def _load(self, key: _Address) -> pl.DataFrame:
         content = self._store.get(key[1])
         try:
             return pl.read_parquet(io.BytesIO(content))

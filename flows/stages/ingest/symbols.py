@@ -7,9 +7,8 @@ from datetime import UTC, datetime, time, timedelta
 
 import polars as pl
 
+from flows.instruments import instrument_answers
 from flows.run import Days, Run
-from flows.storage import packs, raw_shelf
-from transforms.normalise import read_instruments
 
 _WILD = frozenset("*?[")
 
@@ -25,17 +24,10 @@ def listed_symbols(run: Run, venue_name: str, days: Days) -> list[str]:
     Of answers about one listing the newest counts: those from before a delisting was announced
     know of no end, and would have a symbol asked for that the venue refuses, night after night.
     """
-    venue = run.venues[venue_name]
-    feeds = [f.name for f in venue.feeds if "instruments" in f.datasets]
-    rows = raw_shelf.current(run.ledger, venue_name, pl.col("feed").is_in(feeds))
-    if rows.is_empty():
-        return []
-    rows = packs.placed(run.ledger, rows)
-    payloads = raw_shelf.load_many(run.store, rows, concurrency=run.settings.fetch_concurrency)
     first = datetime.combine(days.first, time(), UTC)
     after = datetime.combine(days.last + timedelta(days=1), time(), UTC)
     listings = (
-        read_instruments(venue, payloads)
+        instrument_answers(run, run.venues[venue_name])
         .sort("observed_at", maintain_order=True)
         .unique(["symbol", "valid_from"], keep="last", maintain_order=True)
     )
