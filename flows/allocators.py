@@ -12,14 +12,17 @@ import ctypes
 import os
 import sys
 
-_POLARS = ("_RJEM_MALLOC_CONF", "narenas:1,dirty_decay_ms:500,muzzy_decay_ms:0")
+POLARS_POOLS = "_RJEM_MALLOC_CONF"
+"""Polars' allocator reads this when Polars is imported."""
+
+_ONE_POOL = "narenas:1,dirty_decay_ms:500,muzzy_decay_ms:0"
 _MOST_POOLS = -8  # M_ARENA_MAX of glibc's malloc.h
 
 
 def one_pool() -> None:
     """For this process, before Polars is imported, and for those it begins; what the environment
     says about Polars' allocator stands."""
-    os.environ.setdefault(*_POLARS)
+    os.environ.setdefault(POLARS_POOLS, _ONE_POOL)
     if sys.platform == "linux":
         # Other C libraries than glibc do not have it, and need it less.
         with contextlib.suppress(AttributeError, OSError):

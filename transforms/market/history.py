@@ -19,7 +19,7 @@ SIGNIFICANT_DIGITS = 12
 """Values that agree in so many digits are equal to a rank."""
 
 
-def known_values(market: pl.DataFrame, day: date) -> pl.DataFrame:
+def known_values(market: pl.LazyFrame, day: date) -> pl.LazyFrame:
     """One row per asset that has a market row on `day`, with today's row (`today_*` of what is
     ranked, and the columns below as they are) and lists of what is known, oldest first.
 

@@ -50,13 +50,13 @@ def compute(market: pl.DataFrame, first: date, last: date) -> pl.DataFrame:
     )
     days = pl.date_range(first, last, "1d", eager=True)
     return SignalsDaily.validate(
-        pl.concat(_signals(chained, day) for day in days)
+        pl.concat(pl.collect_all([_signals(chained.lazy(), day) for day in days]))
         .select(list(SignalsDaily.columns()))
         .sort("date", "base_asset")
     )
 
 
-def _signals(market: pl.DataFrame, day: date) -> pl.DataFrame:
+def _signals(market: pl.LazyFrame, day: date) -> pl.LazyFrame:
     """One day at a time: the windows of a day are small, those of all days together are not."""
     rate = "funding_rate_8h_oi_weighted"
     return (
