@@ -147,6 +147,13 @@ class Ledger:
                 _latest[place] = (keys, rows)
         return rows
 
+    def let_go(self, name: str) -> None:
+        """Hold nothing of it any more: who asks next reads it from the store."""
+        self._forget_others(name, ())
+        with _cache_guard:
+            for place in [each for each in _latest if each[:2] == (self._store.address, name)]:
+                del _latest[place]
+
     def compact(
         self, name: str, by: Sequence[str], *, above: int = SEGMENTS_BEFORE_COMPACTION
     ) -> None:

@@ -25,6 +25,7 @@ from flows.storage import packs
 from flows.storage.ledger import Ledger
 from flows.storage.object_store import ObjectStore
 from flows.storage.raw_bytes import Kept, RawDamaged, contents
+from transforms.coded import coded
 from transforms.payload import Facts, Payload
 from transforms.schemas.column import SourceKind
 from transforms.schemas.evidence import ChecksumVerdict
@@ -164,6 +165,12 @@ def _current(ledger: Ledger, venue: str) -> pl.DataFrame:
     return latest.select(_SCHEMA.keys()).filter(pl.col("venue") == venue)
 
 
+def let_go(ledger: Ledger) -> None:
+    """Hold nothing of what was read about raw files: it is some 900 bytes of each."""
+    for name in (LEDGER, packs.LEDGER):
+        ledger.let_go(name)
+
+
 def symbols(ledger: Ledger, venue: str) -> list[str]:
     """What a venue's current raw files are about, sorted."""
     return _current(ledger, venue)["symbol"].drop_nulls().unique().sort().to_list()
@@ -255,10 +262,22 @@ def load(store: ObjectStore, row: dict[str, Any]) -> Payload:
     return payload
 
 
+def to_load(ledger: Ledger, files: pl.DataFrame) -> pl.DataFrame:
+    """What `load_many` needs to know of these rows of the ledger, in a third of their room."""
+    rows = packs.placed(ledger, files)
+    recurring = ("pack", "source", "symbol", "labels")
+    return rows.select(
+        "key",
+        *(coded(rows[name]) for name in recurring),
+        *("at", "sha256", "bytes", "path", "first_date", "last_date", "fetched_at"),
+    )
+
+
 def load_many(store: ObjectStore, rows: pl.DataFrame, *, concurrency: int = 1) -> list[Payload]:
     """The payloads that rows of the ledger describe, in their order.
 
-    rows: placed (`packs.placed`); what lies close together in a pack is read at once.
+    rows: placed (`packs.placed`), or from `to_load`; what lies close together in a pack is read at
+        once.
     concurrency: as `in_threads` has it.
     Raises RawDamaged where the lake no longer has the bytes it took in.
     """

@@ -64,6 +64,34 @@ def test_files_come_back_in_the_order_of_the_rows(store: ObjectStore) -> None:
     assert raw_shelf.load_many(store, rows.clear()) == []
 
 
+def test_what_is_kept_to_load_files_is_all_that_loading_needs(store: ObjectStore) -> None:
+    ledger = shelved(store)
+    rows = raw_shelf.current(ledger, "examplex")
+    slim = raw_shelf.to_load(ledger, rows)
+    assert raw_shelf.load_many(store, slim) == raw_shelf.load_many(store, current(ledger))
+    assert slim["pack"].null_count() == 2
+    assert raw_shelf.to_load(ledger, rows.clear()).schema.names() == slim.columns
+
+
+def test_what_is_let_go_of_is_read_again(
+    store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = shelved(store)
+    before = current(ledger)
+    raw_shelf.let_go(ledger)
+    read: list[str] = []
+    whole = type(store).get
+
+    def counting(self: ObjectStore, key: str) -> bytes:
+        read.append(key.rpartition("/")[0])
+        return whole(self, key)
+
+    monkeypatch.setattr(type(store), "get", counting)
+    for _ in range(2):
+        assert current(ledger).equals(before)
+    assert sorted(read) == ["ledger/packs", "ledger/raw"]
+
+
 def test_one_row_is_loaded_as_many_are(store: ObjectStore) -> None:
     ledger = shelved(store)
     rows = packs.placed(ledger, raw_shelf.history(ledger))

@@ -14,11 +14,13 @@ from functools import partial
 
 import polars as pl
 
+from flows.executors import WORTH_PROCESSES
 from flows.recording import recorded_together
 from flows.reporting import Reporter, log
 from flows.run import Run
 from flows.stages.normalise.piece import EVIDENCE, Made, mill_piece
 from flows.stages.normalise.plan import planned
+from flows.storage import raw_shelf
 from flows.storage.partitions import Layer
 
 RECORDED_TOGETHER = 50
@@ -32,6 +34,9 @@ def normalise_days(run: Run, days: Sequence[date], reporter: Reporter) -> list[d
     """
     ascending = sorted(days)
     pieces = [piece for venue in run.venues.values() for piece in planned(run, venue, ascending)]
+    if sum(piece.weight for piece in pieces) >= WORTH_PROCESSES:
+        # Of months at once there is as much to know of the files as a batch takes to be made.
+        raw_shelf.let_go(run.ledger)
     changed: set[date] = set()
     layers = {name: Layer(run.store, run.ledger, name) for name in (*EVIDENCE, "normalised")}
     due = sum(len(batch.days) for piece in pieces for batch in piece.batches)

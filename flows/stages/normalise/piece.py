@@ -57,8 +57,8 @@ class Batch:
 class Piece:
     """Batches of one venue, their days ascending.
 
-    files: ledger rows of the raw files of all batches. answers: see `normalised_datasets`.
-    evidence: layer, dataset and day of the partitions of evidence there are.
+    files: the raw files of all batches, as `raw_shelf.to_load` gives them. answers: see
+    `normalised_datasets`. evidence: layer, dataset and day of the partitions of evidence there are.
     """
 
     venue: str

@@ -14,7 +14,7 @@ from flows.corrections import live
 from flows.instruments import instrument_answers
 from flows.run import Days, Run, stretches, transforms_digest
 from flows.stages.normalise.piece import EVIDENCE, Batch, Piece
-from flows.storage import packs, raw_shelf
+from flows.storage import raw_shelf
 from flows.storage.partitions import Layer, fingerprint
 from transforms.corrections import Correction
 from transforms.instruments import InstrumentBook
@@ -46,7 +46,9 @@ class _Touch:
             sorted(due), schema={"dataset": pl.String, "date": pl.Date}, orient="row"
         )
         both = pl.concat([self.own, self.prices])
-        return both.join(partitions, on=["dataset", "date"], how="semi")["key"].unique().sort()
+        keys = both.join(partitions, on=["dataset", "date"], how="semi")["key"].sort()
+        # What `unique` gives is text of its own; these stay where the list of files has them.
+        return keys.filter(keys.ne_missing(keys.shift()))
 
 
 def planned(run: Run, venue: Venue, days: list[date]) -> list[Piece]:
@@ -87,7 +89,7 @@ def planned(run: Run, venue: Venue, days: list[date]) -> list[Piece]:
         .select("name", "date")
         .iter_rows()
     )
-    needed = packs.placed(run.ledger, _of(files, batches))
+    needed = raw_shelf.to_load(run.ledger, _of(files, batches))
     return [
         Piece(venue.name, together, _of(needed, together), answers, evidence)
         for together in _together(batches, run.executor.workers)
