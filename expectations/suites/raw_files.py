@@ -14,6 +14,8 @@ _SERIES = (
     "regexp_replace(regexp_replace(key, '@[0-9a-f]+$', ''), "
     "'[0-9][0-9][0-9][0-9]-[0-9][0-9](-[0-9][0-9])?', '*', 'g')"
 )
+# Both look through each name, and of years there are hundreds of thousands: so the rules leave out
+# beforehand, which is what MATERIALIZED is for, datasets in which nothing of the kind happened.
 
 
 def _quarantined(name: str, severity: Severity, max_share: float, spared: int) -> Rule:
@@ -24,13 +26,15 @@ def _quarantined(name: str, severity: Severity, max_share: float, spared: int) -
         f"""
         WITH files AS (
           SELECT * REPLACE (rows_quarantined - coalesce(rows_dropped, 0) AS rows_quarantined)
-          FROM batch
+          FROM batch WHERE superseded_by IS NULL AND {about(severity)}
+        ), concerned AS (
+          SELECT DISTINCT venue, dataset FROM files WHERE rows_quarantined > 0
+        ), looked_at AS MATERIALIZED (
+          SELECT * FROM files SEMI JOIN concerned USING (venue, dataset)
         )
         SELECT venue, dataset, sum(rows_quarantined)::BIGINT AS quarantined,
           sum(rows_read)::BIGINT AS records, arg_max(key, rows_quarantined) AS worst_key
-        FROM files
-        WHERE superseded_by IS NULL AND coalesce({_DAY} BETWEEN {{first}} AND {{last}}, true)
-        AND {about(severity)}
+        FROM looked_at WHERE coalesce({_DAY} BETWEEN {{first}} AND {{last}}, true)
         GROUP BY venue, dataset
         HAVING sum(rows_quarantined) > greatest({{max_share}} * sum(rows_read), {{spared}})
         ORDER BY quarantined / greatest(records, 1) DESC, venue, dataset
@@ -80,10 +84,15 @@ RULES = (
     no_rows(
         "label_convention_steady",
         f"""
-        WITH files AS (
-          SELECT venue, dataset, key, {_DAY} AS day, label_convention, {_SERIES} AS series
-          FROM batch WHERE superseded_by IS NULL
+        WITH labelled AS (
+          SELECT venue, dataset, key, label_convention FROM batch WHERE superseded_by IS NULL
           AND label_convention NOT IN ('both_midnights', 'no_midnight')
+        ), concerned AS (
+          SELECT venue, dataset FROM labelled GROUP BY ALL
+          HAVING min(label_convention) <> max(label_convention)
+        ), files AS (
+          SELECT *, {_DAY} AS day, {_SERIES} AS series
+          FROM labelled SEMI JOIN concerned USING (venue, dataset)
         ), steps AS (
           SELECT *, lag(label_convention) OVER (PARTITION BY venue, dataset, series ORDER BY key)
             AS label_before FROM files

@@ -28,7 +28,8 @@ from flows.storage.publication import MANIFEST, TABLES, build_key, tables_key
 from sql.written import literal, quoted
 from transforms.schemas.published import PUBLISHED_TABLES, column_dictionary, primary_key
 
-AT_ONCE = 8
+WRITTEN_AT_ONCE = 4
+SENT_AT_ONCE = 8
 ROW_GROUP = 122_880
 """Rows: DuckDB's own, so that it reads one with each thread."""
 
@@ -50,7 +51,7 @@ def keep_tables(store: ObjectStore, cache: Path, run_id: str, sha256: str) -> Ma
 
     # In a folder they are in their place; its own name is kept with the build's.
     if not isinstance(store, LocalStore):
-        with ThreadPoolExecutor(AT_ONCE) as pool:
+        with ThreadPoolExecutor(SENT_AT_ONCE) as pool:
             list(pool.map(keep, (table.file for table in manifest.tables)))
     store.put(builds.key(run_id, f"{TABLES}/{MANIFEST}"), manifest.to_json().encode())
     if not isinstance(store, LocalStore):
@@ -75,10 +76,14 @@ def write_tables(build: Path, folder: Path, run_id: str, sha256: str) -> Manifes
     said = _columns()
     connection = connect(build, read_only=True)
     try:
-        tables = tuple(
-            _write(connection, name, said[name], folder, {"run_id": run_id, "build_sha256": sha256})
-            for name in PUBLISHED_TABLES
-        )
+        origin = {"run_id": run_id, "build_sha256": sha256}
+
+        def write(name: str) -> TableFile:
+            return _write(connection.cursor(), name, said[name], folder, origin)
+
+        # One table alone keeps one core at work, unless it has more rows than a row group.
+        with ThreadPoolExecutor(WRITTEN_AT_ONCE) as pool:
+            tables = tuple(pool.map(write, PUBLISHED_TABLES))
     finally:
         connection.close()
     sync_folder(folder)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import dataframely as dy
@@ -20,6 +21,7 @@ STORAGE_VERSION = "v1.2.0"
 MEMORY_LIMIT = "1GB"
 
 _HASH_BATCH = 10_000
+_MARKED_AT_ONCE = 4
 
 
 def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
@@ -113,15 +115,21 @@ def marks(path: Path, *, but: Mapping[str, str]) -> dict[str, str]:
     """
     connection = connect(path, read_only=True)
     try:
-        found = {
-            table: _mark(connection, "main", table, columns, but.get(table))
+        asked = [
+            ("main", table, columns, but.get(table))
             for table, columns in tables_in(connection).items()
-        }
-        past = {
-            f"{HISTORY}.{table}": _mark(connection, HISTORY, table, columns, None)
+        ]
+        asked += [
+            (HISTORY, table, columns, None)
             for table, columns in tables_in(connection, HISTORY).items()
-        }
-        return found | past
+        ]
+        # One table alone keeps one core at work, unless it has more rows than a row group.
+        with ThreadPoolExecutor(_MARKED_AT_ONCE) as pool:
+            found = pool.map(lambda each: _mark(connection.cursor(), *each), asked)
+            return {
+                table if schema == "main" else f"{schema}.{table}": mark
+                for (schema, table, _, _), mark in zip(asked, found, strict=True)
+            }
     finally:
         connection.close()
 
