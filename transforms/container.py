@@ -175,11 +175,8 @@ def unpack_lines(
         yield b""
 
 
-def check_openable(
-    payload: Payload, *, venue: str = "raw export", limit: int = LINES_LIMIT
-) -> None:
-    """For files of any size: raises BadPayload where `unpack` would, but holds nothing of what is
-    inside."""
+def check_openable(payload: Payload, *, limit: int, venue: str = "raw export") -> None:
+    """Raises BadPayload where `unpack` would, but holds nothing of what is inside."""
     for _ in unpack_blocks(payload, size=_CHUNK, venue=venue, limit=limit):
         pass
 

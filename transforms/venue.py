@@ -15,6 +15,7 @@ from functools import partial
 from types import ModuleType
 from typing import Literal
 
+from transforms.container import INFLATED_LIMIT, LINES_LIMIT
 from transforms.payload import Facts, Parsed, Payload
 from transforms.schemas.column import Completeness, ContractKind, Margin, SourceKind
 
@@ -115,6 +116,7 @@ class Feed:
     carrier: whose files these are, if not the venue's own (such as `tardis`); a source reads the
         feeds of its own carrier only.
     expects_every_day: a missing file is a gap, not a quiet day.
+    in_passing: the parser never holds a file whole, so that one may be of any size.
     """
 
     name: str
@@ -130,6 +132,12 @@ class Feed:
     next_page: Pager | None = None
     carrier: str | None = None
     expects_every_day: bool = True
+    in_passing: bool = False
+
+    @property
+    def largest(self) -> int:
+        """Bytes a file may inflate to; a larger one could not be read."""
+        return LINES_LIMIT if self.in_passing else INFLATED_LIMIT
 
 
 @dataclass(frozen=True, slots=True)

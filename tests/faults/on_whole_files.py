@@ -168,7 +168,7 @@ FAULTS = (
         "600 MB of zeros in 600 kB",
         rezipped(METRICS, lambda path, _b: {f"{path.stem}.csv": bytes(600_000_000)}),
         R,
-        ("a line of more than",),
+        ("inflates to",),
     ),
     Fault(
         "binance-page-for-file",

@@ -1,4 +1,4 @@
-"""Files of an archive are held to the venue's own checksum, SHA-256 or MD5."""
+"""Files of an archive are held to the venue's own checksum, SHA-256 or MD5, and to a size."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import transforms.venue
 from flows import reporting
 from flows.run import Days, Run
 from flows.settings import Settings, SourceSettings
@@ -18,7 +19,8 @@ from transforms.schemas.evidence import ChecksumVerdict
 
 NAME = "BTCUSDTM-fundingRates-2023-12-11.zip"
 PATH = f"data/futures/daily/fundingRates/BTCUSDTM/{NAME}"
-CONTENT = pack(NAME, b"symbol,time,fundingRate\nXBTUSDTM,1702267200000,0.000347\n")
+TEXT = b"symbol,time,fundingRate\nXBTUSDTM,1702267200000,0.000347\n"
+CONTENT = pack(NAME, TEXT)
 DAY = date(2023, 12, 11)
 
 
@@ -84,6 +86,16 @@ def test_a_file_that_is_not_is_set_aside(bucket: Path, algorithm: str, spoken: s
     assert fetched == []
     assert f"{spoken} is {digest(algorithm)[:12]}" in problem
     assert digest(algorithm, b"other")[:12] in problem
+    assert list((bucket.parent / "lake" / "rejected").rglob(f"{NAME}@*"))
+
+
+def test_a_file_larger_than_its_feed_reads_is_set_aside(
+    bucket: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transforms.venue, "INFLATED_LIMIT", len(TEXT) - 1)
+    fetched, [problem] = ingested(bucket)
+    assert fetched == []
+    assert f"inflates to {len(TEXT)} bytes, more than {len(TEXT) - 1}" in problem
     assert list((bucket.parent / "lake" / "rejected").rglob(f"{NAME}@*"))
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.venues.cases import pack
 from transforms import container
-from transforms.container import check_openable, unpack, unpack_blocks, unpack_lines
+from transforms.container import INFLATED_LIMIT, check_openable, unpack, unpack_blocks, unpack_lines
 from transforms.payload import BadPayload, Facts, Payload
 from transforms.schemas.column import SourceKind
 from transforms.zip_member import BrokenError
@@ -192,7 +192,7 @@ def test_broken(path: str, content: bytes, reason: str) -> None:
     with pytest.raises(BadPayload, match=reason):
         list(unpack_blocks(payload(path, content), size=64))
     with pytest.raises(BadPayload, match=reason):
-        check_openable(payload(path, content), venue="examplex")
+        check_openable(payload(path, content), limit=INFLATED_LIMIT, venue="examplex")
 
 
 def test_bytes_in_front_of_the_first_member() -> None:
@@ -217,6 +217,17 @@ def test_bombs_are_refused_at_the_limit(path: str, content: bytes) -> None:
         unpack(payload(path, content), limit=len(TEXT) - 1)
     with pytest.raises(BadPayload, match="inflates to"):
         list(unpack_blocks(payload(path, content), size=64, limit=len(TEXT) - 1))
+    with pytest.raises(BadPayload, match="inflates to"):
+        check_openable(payload(path, content), limit=len(TEXT) - 1)
+
+
+def test_a_zip_that_says_too_much_is_not_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("opened")
+
+    monkeypatch.setattr(container, "_inflated", never)
+    with pytest.raises(BadPayload, match=f"inflates to {len(TEXT)} bytes, more than"):
+        check_openable(payload("a.zip", GOOD), limit=len(TEXT) - 1)
 
 
 def test_a_zip_that_understates_its_size_is_refused() -> None:
@@ -338,6 +349,6 @@ def test_what_is_small_is_no_stream(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("a stream")
 
     monkeypatch.setattr(container, "_Stream", never)
-    check_openable(payload("a.zip", _KINDS["sound"]))
+    check_openable(payload("a.zip", _KINDS["sound"]), limit=INFLATED_LIMIT)
     with pytest.raises(AssertionError, match="a stream"):
         list(unpack_blocks(payload("a.zip", _KINDS["sound"]), size=_LENGTH - 1))

@@ -16,8 +16,10 @@ import transforms.venues
 from tests.venues import structure
 from tests.venues import test_venue_files as shared
 from tests.venues.cases import Case, all_cases
+from transforms import answers, tabular
+from transforms.container import unpack
 from transforms.payload import BadPayload, Parsed, Payload
-from transforms.schemas.column import Side
+from transforms.schemas.column import Side, SourceKind
 from transforms.schemas.normalised import DATASETS, UNLISTED
 from transforms.venue import (
     Feed,
@@ -192,3 +194,25 @@ def test_each_feed_of_liquidations_shows_a_long_and_a_short(owner: str) -> None:
 def test_all_datasets_are_covered_by_some_venue() -> None:
     brought = {dataset for v in VENUES.values() for f in v.feeds for dataset in f.datasets}
     assert brought == set(DATASETS)
+
+
+ARCHIVED = [case for case in CASES if case.feed.source is SourceKind.ARCHIVE]
+
+
+def test_some_feeds_are_read_in_passing_and_some_are_not() -> None:
+    assert {case.feed.in_passing for case in ARCHIVED} == {True, False}
+
+
+@pytest.mark.parametrize("case", ARCHIVED, ids=lambda case: f"{case.whose}-{case.name}")
+def test_what_is_said_to_be_read_in_passing_is(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of any size are let in for such feeds only; of others one would end each night."""
+    held: list[str] = []
+
+    def holding(payload: Payload, **given: Any) -> bytes:
+        held.append(payload.path)
+        return unpack(payload, **given)
+
+    for reader in (tabular, answers):
+        monkeypatch.setattr(reader, "unpack", holding)
+    case.feed.parse(case.payloads)
+    assert (not held) == case.feed.in_passing

@@ -475,6 +475,7 @@ def _bulk_feeds() -> Iterator[Feed]:
             facts=partial(_day_facts, pattern),
             parse=parse,
             candidates=candidates,
+            in_passing=True,
         )
         yield archive
         yield replace(

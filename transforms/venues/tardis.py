@@ -535,6 +535,7 @@ def _feeds(venue: str) -> Iterator[Feed]:
         prefixes=partial(_prefixes, ids, TICKER),
         candidates=partial(_singles, ids),
         carrier=NAME,
+        in_passing=True,
     )
     told = [name for name in ids if EXCHANGES[name].price is not None]
     if told:

@@ -270,7 +270,8 @@ def _fetch(run: Run, venue: Venue, archive: Archive, file: File) -> _Fetched | r
     content, verdict = _verified(run, venue, archive, file)
     fetched_at = run.clock()
     try:
-        check_openable(Payload("", path, content, SourceKind.ARCHIVE, facts, fetched_at))
+        payload = Payload("", path, content, SourceKind.ARCHIVE, facts, fetched_at)
+        check_openable(payload, limit=feed.largest)
     except BadPayload:
         set_aside(run.store, venue.name, SourceKind.ARCHIVE, path, content)
         raise

@@ -138,7 +138,8 @@ def _fetch(
     assert facts is not None  # noqa: S101 - `_begun` saw to it
     fetched_at = run.clock()
     try:
-        check_openable(Payload("", path, found.content, SourceKind.ARCHIVE, facts, fetched_at))
+        payload = Payload("", path, found.content, SourceKind.ARCHIVE, facts, fetched_at)
+        check_openable(payload, limit=feed.largest)
     except BadPayload:
         set_aside(run.store, venue.name, SourceKind.ARCHIVE, path, found.content)
         raise
