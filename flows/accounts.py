@@ -28,7 +28,7 @@ _EMPTY = Accounting.create_empty().select(*_BY, *COUNTS)
 
 
 def accounts(run: Run) -> pl.DataFrame:
-    """Records read, kept, folded away and quarantined, by `dataset` and `raw_key`."""
+    """Records read, kept, folded away and quarantined, by `dataset` and `raw_key`; in no order."""
     daily = Layer(run.store, run.ledger, "accounting")
     monthly = Layer(run.store, run.ledger, LAYER)
     months = (
@@ -52,7 +52,7 @@ def accounts(run: Run) -> pl.DataFrame:
         rows = _kept(run, key, sha256) if known == mark else None
         if rows is None:
             days = [_read(run.store.get(key)) for key in keys]
-            rows = _sums(pl.concat([_EMPTY, *days]))
+            rows = _sums(pl.concat([_EMPTY, *days])).sort(_BY)
             made.append(monthly.write(name, venue, month, rows, mark))
         found.append(rows)
     monthly.record(made)
@@ -74,4 +74,4 @@ def _read(content: bytes) -> pl.DataFrame:
 
 
 def _sums(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.group_by(_BY).agg(pl.col(COUNTS).sum()).sort(_BY)
+    return rows.group_by(_BY).agg(pl.col(COUNTS).sum())
