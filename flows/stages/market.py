@@ -19,7 +19,7 @@ from flows.exclusions import TakenOut, without
 from flows.instruments import venue_instruments
 from flows.reporting import Reporter, log
 from flows.run import Days, Run, stretches, transforms_digest
-from flows.stages.aggregate import REACH
+from flows.stages.aggregate.plan import REACH
 from flows.storage.partitions import Layer, fingerprint
 from transforms.market import history, market_daily, market_total_daily, signals_daily
 from transforms.market.table import LOOKBACK_DAYS, MarketInputs

@@ -11,7 +11,8 @@ from flows import reporting
 from flows.exclusions import exclude, excluded
 from flows.failures import GateBlocked
 from flows.run import Days, Run
-from flows.stages import aggregate, market
+from flows.stages import market
+from flows.stages.aggregate import plan as aggregate_plan
 from flows.stages.audit import audit_candidate
 from flows.stages.build import build_candidate
 from flows.stages.ingest.sources import ingest
@@ -34,7 +35,7 @@ from transforms.schemas.evidence import Verdict
 @pytest.fixture
 def _months_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if no day of the fixture were in reach of another."""
-    for stage in (aggregate, market):
+    for stage in (aggregate_plan, market):
         monkeypatch.setattr(stage, "REACH", timedelta(0))
 
 

@@ -13,7 +13,8 @@ import polars as pl
 import pytest
 
 from flows import run as run_module
-from flows.stages import aggregate, market
+from flows.stages import market
+from flows.stages.aggregate import plan as aggregate_plan
 from flows.stages.normalise import piece, plan
 from simulator.simulate import simulate
 from tests.flows.conftest import CALM, FIRST, LAST, Lake, _quiet_logs
@@ -118,6 +119,6 @@ def _fix_parser(patch: pytest.MonkeyPatch) -> None:
             ]
 
     patch.setattr(piece, "normalised_datasets", normalise_better)
-    for module in (run_module, plan, aggregate, market):
+    for module in (run_module, plan, aggregate_plan, market):
         patch.setattr(module, "transforms_digest", lambda: "0123456789ab")
     run_module.code_version.cache_clear()
