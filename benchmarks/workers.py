@@ -7,6 +7,7 @@ they need: a cluster is there all day. Times count only after every lake holds t
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 import shutil
 from collections import defaultdict
@@ -146,7 +147,9 @@ def _cluster(workers: int) -> str:
 
 
 def _settled_on(number: int) -> None:
-    """A worker has a core, and has imported what it would with its first piece."""
+    """A worker has a core, and has imported what it would with its first piece: Prefect too, which
+    takes it seconds."""
+    importlib.import_module("flows.on_dask")
     cores = sorted(os.sched_getaffinity(0))
     for thread in Path("/proc/self/task").iterdir():
         os.sched_setaffinity(int(thread.name), {cores[number % len(cores)]})
