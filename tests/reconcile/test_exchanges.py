@@ -194,7 +194,7 @@ def test_an_error_in_the_transforms_is_seen(
 ) -> None:
     err(monkeypatch)
     # The stages compute anew what other code had made.
-    for stage in ("aggregate", "market"):
+    for stage in ("aggregate.plan", "market"):
         monkeypatch.setattr(f"flows.stages.{stage}.transforms_digest", lambda: "with an error")
     assert columns <= _blamed(copied, build(copied, DAYS))
 
