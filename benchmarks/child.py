@@ -13,7 +13,7 @@ from pathlib import Path
 from flows.allocators import one_pool
 
 _STARTED = time.perf_counter()
-_OTHERS = ("benchmarks.scripts", "benchmarks.floor")
+_OTHERS = ("benchmarks.scripts", "benchmarks.floor", "benchmarks.bare")
 
 
 def main() -> None:

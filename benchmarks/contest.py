@@ -26,6 +26,7 @@ SCRIPTS = {
 }
 """Modules of `benchmarks.alternatives`, and the library each needs."""
 FLOORS = ("one_thread", "all_cores")
+BARE = "bare"
 MILL = "mill"
 
 Say = Callable[[str], None]
@@ -60,7 +61,7 @@ def hold(archive: Archive, workplace: Path, rounds: int, say: Say) -> Contest:
     say("warming up: every zip is read once")
     measure("benchmarks.floor:one_thread", root=str(archive.root))
     for number in range(rounds):
-        order = [*FLOORS, "unzip", *installed(), MILL]
+        order = [*FLOORS, BARE, "unzip", *installed(), MILL]
         # What is unzipped has to be there first, whoever comes next.
         names = (
             order if number % 2 == 0 else ["unzip", *(n for n in reversed(order) if n != "unzip")]
@@ -86,6 +87,9 @@ def _one(contest: Contest, name: str, place: Path) -> float:
         return milled.seconds
     if name in FLOORS:
         measured = measure(f"benchmarks.floor:{name}", root=str(archive.root))
+    elif name == BARE:
+        into = place / "bare"
+        measured = measure("benchmarks.bare:transform", root=str(archive.root), into=str(into))
     elif name == "unzip":
         measured = measure(
             "benchmarks.floor:unzip",

@@ -12,6 +12,7 @@ TITLE = "The mill, scripts and the floor"
 _NAMES = {
     "one_thread": "floor: read + SHA-256 + inflate (one thread, standard library)",
     "all_cores": "stricter floor (every core, isal)",
+    "bare": "bare transform (every core): rows read, typed, sorted, written; nothing checked",
     "unzip": "unzip metrics and funding, for those that read unzipped files",
     "pandas_script": "pandas script",
     "pandas_pool_script": "pandas script, a process a core",

@@ -74,12 +74,16 @@ def _with_zipfile(path: Path) -> int:
 
 
 def _with_isal(path: Path) -> int:
-    """The venue's zips hold one member, and its local header says where it begins."""
     content = path.read_bytes()
     hashlib.sha256(content).digest()
+    return len(inflated(content))
+
+
+def inflated(content: bytes) -> bytes:
+    """What the one member of a venue's zip holds; its local header says where it begins."""
     _, _, _, method, *_, name, extra = _LOCAL_HEADER.unpack_from(content)
-    begin: int = _LOCAL_HEADER.size + name + extra
+    member = content[_LOCAL_HEADER.size + name + extra :]
     if method != zipfile.ZIP_DEFLATED:
-        return len(content) - begin
-    inflated: bytes = isal_zlib.decompress(content[begin:], wbits=_RAW_DEFLATE)
-    return len(inflated)
+        return member
+    found: bytes = isal_zlib.decompress(member, wbits=_RAW_DEFLATE)
+    return found
