@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from pathlib import PurePosixPath
+from posixpath import basename, splitext
 
 import pyarrow as pa
 from isal import igzip_lib, isal_zlib
@@ -47,19 +47,20 @@ def unpack(payload: Payload, *, venue: str = "raw export", limit: int = INFLATED
     inflated, or an HTML or XML page served in its place.
     """
     try:
-        return _opened(payload.content, PurePosixPath(payload.path), limit)
+        return _opened(payload.content, payload.path, limit)
     except BrokenError as error:
         raise BadPayload(venue, payload.path, str(error)) from None
 
 
-def _opened(content: bytes, path: PurePosixPath, limit: int) -> bytes:
+def _opened(content: bytes, path: str, limit: int) -> bytes:
     _refuse_page(content)
-    inflate = _INFLATE.get(path.suffix.lower())
+    stem, suffix = splitext(basename(path))
+    inflate = _INFLATE.get(suffix.lower())
     if inflate is None:
         return content
     if not content:
         raise BrokenError("empty file")
-    inflated = inflate(content, path.stem, limit)
+    inflated = inflate(content, stem, limit)
     _refuse_page(inflated)
     return inflated
 
@@ -148,7 +149,7 @@ def unpack_blocks(
     size = max(size, _PAGE)
     try:
         _refuse_page(payload.content)
-        pieces = _pieces(payload.content, PurePosixPath(payload.path), min(size, _CHUNK), limit)
+        pieces = _pieces(payload.content, payload.path, min(size, _CHUNK), limit)
         for number, block in enumerate(_cut(pieces, size)):
             if number == 0:
                 _refuse_page(block)
@@ -199,16 +200,17 @@ def _cut(pieces: Iterator[bytes], size: int) -> Iterator[bytes]:
         yield b"".join(held)
 
 
-def _pieces(content: bytes, path: PurePosixPath, step: int, limit: int) -> Iterator[bytes]:
+def _pieces(content: bytes, path: str, step: int, limit: int) -> Iterator[bytes]:
     """What is inside, in pieces of at most `step` bytes."""
-    suffix = path.suffix.lower()
+    stem, suffix = splitext(basename(path))
+    suffix = suffix.lower()
     if suffix in _INFLATE and not content:
         raise BrokenError("empty file")
     pieces: Iterator[bytes]
     if suffix == ".gz":
         pieces = _gunzipped(content, step)
     elif suffix == ".zip":
-        pieces = _unzipped(content, path.stem, step, limit)
+        pieces = _unzipped(content, stem, step, limit)
     elif suffix in _CODECS:
         pieces = _chunks(_CODECS[suffix], content, step)
     else:

@@ -29,6 +29,13 @@ INSTRUMENTS = "instruments"
 _SPILL = timedelta(days=1)  # labels, jitter and foreign time zones reach a day over
 _BEHIND_ALL_OWN = 1_000_000
 _SOURCE = pl.Enum(sorted(kind.value for kind in SourceKind))
+_CLAIMED: dict[str, pl.DataType] = {
+    "symbol": pl.String(),
+    "first_date": pl.Date(),
+    "last_date": pl.Date(),
+    "hour": UTC_MICROS,
+    "fetched_date": pl.Date(),
+}
 
 
 class LostRows(AssertionError):
@@ -182,6 +189,24 @@ def _by_number(frame: pl.DataFrame, keys: pl.Enum) -> pl.DataFrame:
     return numbered
 
 
+def _said_of(
+    feed: Feed, payloads: Sequence[Payload], claims: Mapping[str, Facts], keys: pl.Enum
+) -> pl.DataFrame:
+    """What paths claim, with the datasets of their feed and the days they were fetched."""
+    facts = [claims[payload.raw_key] for payload in payloads]
+    return pl.DataFrame(
+        {
+            "raw_key": [payload.raw_key for payload in payloads],
+            "symbol": [each.symbol for each in facts],
+            "first_date": [each.first_date for each in facts],
+            "last_date": [each.last_date for each in facts],
+            "hour": [each.hour for each in facts],
+            "fetched_date": [payload.fetched_at.astimezone(UTC).date() for payload in payloads],
+        },
+        schema={"raw_key": keys, **_CLAIMED},
+    ).with_columns(pl.lit(list(feed.datasets), pl.List(pl.String)).alias("datasets"))
+
+
 def _anchored(
     files: pl.DataFrame, rows: Mapping[str, pl.DataFrame], rejected: pl.DataFrame
 ) -> pl.DataFrame:
@@ -238,7 +263,7 @@ def read(venue: Venue, payloads: Sequence[Payload], keys: pl.Enum | None = None)
     }
     rejected = [pl.DataFrame(schema=REJECTED_SCHEMA | {"raw_key": keys})]
     notes = [pl.DataFrame(schema=NOTES_SCHEMA)]
-    files: list[tuple[object, ...]] = []
+    files = [pl.DataFrame(schema={"raw_key": keys, **_CLAIMED, "datasets": pl.List(pl.String)})]
     for feed in venue.feeds:
         batch = by_feed[feed.name]
         if not batch:
@@ -256,38 +281,14 @@ def read(venue: Venue, payloads: Sequence[Payload], keys: pl.Enum | None = None)
                 )
             )
         rejected.append(found.rejected)
-        files += [
-            (
-                p.raw_key,
-                claims[p.raw_key].symbol,
-                claims[p.raw_key].first_date,
-                claims[p.raw_key].last_date,
-                claims[p.raw_key].hour,
-                p.fetched_at.astimezone(UTC).date(),
-                list(feed.datasets),
-            )
-            for p in batch
-        ]
+        files.append(_said_of(feed, batch, claims, keys))
     found_rows = {name: pl.concat(frames) for name, frames in rows.items()}
     set_aside = pl.concat(rejected)
-    claimed = pl.DataFrame(
-        files,
-        schema={
-            "raw_key": keys,
-            "symbol": pl.String(),
-            "first_date": pl.Date(),
-            "last_date": pl.Date(),
-            "hour": UTC_MICROS,
-            "fetched_date": pl.Date(),
-            "datasets": pl.List(pl.String()),
-        },
-        orient="row",
-    )
     return Reading(
         found_rows,
         set_aside,
         pl.concat(notes).sort(*NOTES_SCHEMA),
-        _anchored(claimed, found_rows, set_aside),
+        _anchored(pl.concat(files), found_rows, set_aside),
     )
 
 

@@ -320,13 +320,17 @@ def assemble(
     A native column nobody filled is NULL (not known); `rank` is 0.
     """
     rows = {part.dataset: _native(part) for part in sifted}
-    read = pl.DataFrame(
+    counted = sorted(records.read.items())
+    by_file = {"raw_key": [key for key, _ in counted], "rows_read": [count for _, count in counted]}
+    each = pl.DataFrame(by_file, schema={name: READ_SCHEMA[name] for name in by_file})
+    read = pl.concat(
         [
-            {"dataset": part.dataset, "raw_key": raw_key, "rows_read": count}
-            for part in sifted
-            for raw_key, count in sorted(records.read.items())
-        ],
-        schema=READ_SCHEMA,
+            pl.DataFrame(schema=READ_SCHEMA),
+            *(
+                each.select(pl.lit(part.dataset).alias("dataset"), pl.col(*by_file))
+                for part in sifted
+            ),
+        ]
     )
     return Parsed(
         rows=rows,
