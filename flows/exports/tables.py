@@ -30,6 +30,8 @@ from transforms.schemas.published import PUBLISHED_TABLES, column_dictionary, pr
 
 WRITTEN_AT_ONCE = 4
 SENT_AT_ONCE = 8
+LARGE = 400_000
+"""Rows: a table of more is written alone."""
 ROW_GROUP = 122_880
 """Rows: DuckDB's own, so that it reads one with each thread."""
 
@@ -81,13 +83,25 @@ def write_tables(build: Path, folder: Path, run_id: str, sha256: str) -> Manifes
         def write(name: str) -> TableFile:
             return _write(connection.cursor(), name, said[name], folder, origin)
 
-        # One table alone keeps one core at work, unless it has more rows than a row group.
+        # A small table keeps one core at work, so those are written several at a time. A large one
+        # keeps all, and its sort takes what memory a build has: two of them would spill each other,
+        # and with many cores find no room at all.
+        large = [name for name in PUBLISHED_TABLES if _rows(connection, name) > LARGE]
+        small = [name for name in PUBLISHED_TABLES if name not in large]
         with ThreadPoolExecutor(WRITTEN_AT_ONCE) as pool:
-            tables = tuple(pool.map(write, PUBLISHED_TABLES))
+            found = dict(zip(small, pool.map(write, small), strict=True))
+        found |= {name: write(name) for name in large}
+        tables = tuple(found[name] for name in PUBLISHED_TABLES)
     finally:
         connection.close()
     sync_folder(folder)
     return Manifest(run_id=run_id, build=build_key(run_id), build_sha256=sha256, tables=tables)
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, name: str) -> int:
+    found = connection.execute(f"SELECT count(*) FROM main.{quoted(name)}").fetchone()  # noqa: S608 - names of the schemas
+    assert found is not None  # noqa: S101 - an aggregate has one row
+    return int(found[0])
 
 
 def _columns() -> dict[str, tuple[ColumnSaid, ...]]:

@@ -6,6 +6,8 @@ import hashlib
 import json
 import re
 import shutil
+import threading
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -177,6 +179,33 @@ def test_large_tables_too_whatever_the_order_of_their_rows(
         assert pq.read_metadata(tmp_path / table.file).num_row_groups >= 4
         found.append(table.sha256)
     assert len(set(found)) == 1
+
+
+def test_a_large_table_is_written_while_no_other_is(
+    milled: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once, most = [0], [0]
+    write, guard = module._write, threading.Lock()
+
+    def watched(*given: Any) -> Any:
+        with guard:
+            at_once[0] += 1
+            most[0] = max(most[0], at_once[0])
+        try:
+            time.sleep(0.02)
+            return write(*given)
+        finally:
+            with guard:
+                at_once[0] -= 1
+
+    monkeypatch.setattr(module, "_write", watched)
+    together = write_tables(milled.build, tmp_path / "together", "r", "s")
+    assert most[0] > 1
+    monkeypatch.setattr(module, "LARGE", -1)
+    most[0] = 0
+    alone = write_tables(milled.build, tmp_path / "alone", "r", "s")
+    assert most[0] == 1
+    assert alone == together
 
 
 def test_the_tables_follow_the_pointer_forth_and_back(own: Lake) -> None:
