@@ -204,17 +204,18 @@ def _pieces(content: bytes, path: str, step: int, limit: int) -> Iterator[bytes]
     """What is inside, in pieces of at most `step` bytes."""
     stem, suffix = splitext(basename(path))
     suffix = suffix.lower()
-    if suffix in _INFLATE and not content:
+    if suffix not in _INFLATE:
+        yield from _slices(content, step)
+        return
+    if not content:
         raise BrokenError("empty file")
     pieces: Iterator[bytes]
     if suffix == ".gz":
         pieces = _gunzipped(content, step)
     elif suffix == ".zip":
         pieces = _unzipped(content, stem, step, limit)
-    elif suffix in _CODECS:
-        pieces = _chunks(_CODECS[suffix], content, step)
     else:
-        pieces = _slices(content, step)
+        pieces = _chunks(_CODECS[suffix], content, step)
     room = limit
     for piece in pieces:
         room -= len(piece)

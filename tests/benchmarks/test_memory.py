@@ -22,6 +22,21 @@ print("gone", flush=True)
 sys.stdin.readline()
 """
 
+_SHARES = """
+import os, sys, time
+held = bytearray(int(sys.argv[1]))
+held[::4096] = b"x" * len(held[::4096])
+child = os.fork()
+if child == 0:
+    time.sleep(1)
+    held[::4096] = b"y" * len(held[::4096])
+    time.sleep(9)
+    os._exit(0)
+print("there", flush=True)
+sys.stdin.readline()
+os.kill(child, 9)
+"""
+
 
 def _holding(size: int) -> subprocess.Popen[str]:
     return subprocess.Popen(
@@ -92,6 +107,25 @@ def test_a_look_that_finds_no_more_asks_for_no_pages(monkeypatch: pytest.MonkeyP
         assert _said(process) == "gone"
         seen.look(process.pid)
         assert asked == [process.pid]
+        _told(process)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what is shared")
+def test_shared_pages_that_become_somebodys_own_count_twice() -> None:
+    with (
+        subprocess.Popen(
+            [sys.executable, "-c", _SHARES, str(200 * MB)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process,
+        watched(process.pid) as seen,
+    ):
+        assert _said(process) == "there"
+        time.sleep(0.5)
+        assert 200 * MB < seen.peak_bytes < 300 * MB
+        time.sleep(2)
+        assert seen.peak_bytes > 400 * MB
         _told(process)
 
 

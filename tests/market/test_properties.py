@@ -38,6 +38,7 @@ from tests.market.given import (
     reserve,
 )
 from transforms.market import market_daily, market_total_daily, signals_daily
+from transforms.market.score import PARTS, overheated_score
 from transforms.market.table import EVENTS_LOOKBACK_DAYS, LOOKBACK_DAYS, MarketInputs
 from transforms.schemas.daily import (
     FundingDaily,
@@ -362,6 +363,24 @@ def test_thread_count_does_not_matter(tmp_path: Path) -> None:
         written.append(out.read_bytes())
     assert len(written[0]) > 10_000
     assert written[0] == written[1]
+
+
+def test_the_score_is_added_in_one_order() -> None:
+    """The parts one after the other, whatever Polars makes of it."""
+    dice = Random(6)  # noqa: S311 - made-up data
+    rows = [{part.name: dice.random() for part in PARTS} for _ in range(5000)]
+    by_hand = []
+    for row in rows:
+        total = 0.0
+        for part in PARTS:
+            total += row[part.name] * part.weight
+        by_hand.append(100 * total / sum(part.weight for part in PARTS))
+    known = pl.DataFrame(rows)
+    for scored in (
+        known.select(score=overheated_score()),
+        known.lazy().select(score=overheated_score()).collect(),
+    ):
+        assert scored["score"].to_list() == by_hand
 
 
 def _of_both_venues(without: str | None = None, **less: Any) -> Given:

@@ -221,6 +221,13 @@ def test_bombs_are_refused_at_the_limit(path: str, content: bytes) -> None:
         check_openable(payload(path, content), limit=len(TEXT) - 1)
 
 
+def test_the_limit_is_of_what_is_inflated() -> None:
+    plain = payload("a.csv", TEXT)
+    assert unpack(plain, limit=1) == TEXT
+    assert b"".join(unpack_blocks(plain, size=64, limit=1)) == TEXT
+    check_openable(plain, limit=1)
+
+
 def test_a_zip_that_says_too_much_is_not_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*_: object) -> None:
         raise AssertionError("opened")

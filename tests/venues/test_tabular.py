@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -255,9 +256,10 @@ def test_unusable_files_in_parts(content: bytes, reason: str) -> None:
 
 
 def test_what_cannot_be_read_in_parts() -> None:
-    payload = file("a", b"1,x,2\n" * 99)
+    packed = replace(file("a", gzip.compress(b"1,x,2\n" * 99)), path="a.csv.gz")
     with pytest.raises(BadPayload, match="more than 500 bytes"):
-        list(read_csv_in_parts("examplex", payload, LAYOUT, size=64, limit=500))
+        list(read_csv_in_parts("examplex", packed, LAYOUT, size=64, limit=500))
+    payload = file("a", b"1,x,2\n" * 99)
     with pytest.raises(ValueError, match="only the whole file"):
         list(read_csv_in_parts("examplex", payload, replace(LAYOUT, fallback="gbk")))
 

@@ -9,7 +9,9 @@ scale and why: docs/metrics/overheated-score.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from math import log
+from operator import add
 
 import polars as pl
 
@@ -136,7 +138,8 @@ def overheated_score() -> pl.Expr:
         (pl.col(part.name).fill_null(0.0) * part.weight, pl.col(part.name).is_not_null(), part)
         for part in PARTS
     ]
-    total = pl.sum_horizontal(value for value, _, _ in known)
+    # One after the other: `sum_horizontal` adds in an order that hangs on the number of threads.
+    total = reduce(add, (value for value, _, _ in known))
     weights = pl.sum_horizontal(there.cast(pl.Int64) * part.weight for _, there, part in known)
     basis = pl.col(FUNDING.name).is_not_null() & pl.col(OPEN_INTEREST.name).is_not_null()
     return pl.when(basis).then(100 * total / pl.max_horizontal(weights, pl.lit(LEAST_WEIGHT)))
