@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Collection, Iterable
+from datetime import date
 
 import polars as pl
 
 from flows.run import Run
 from flows.storage.object_store import ObjectNotFound
-from flows.storage.partitions import Layer, PartitionRecord, fingerprint
+from flows.storage.partitions import Layer, fingerprint
 from transforms.schemas.normalised import Accounting
 
 LAYER = "accounting_by_month"
@@ -26,52 +28,70 @@ _VERSION = "1"
 _BY = ("dataset", "raw_key")
 _EMPTY = Accounting.create_empty().select(*_BY, *COUNTS)
 
-
-def accounts(run: Run) -> pl.DataFrame:
-    """Records read, kept, folded away and quarantined, by `dataset` and `raw_key`; in no order."""
-    daily = Layer(run.store, run.ledger, "accounting")
-    monthly = Layer(run.store, run.ledger, LAYER)
-    months = (
-        daily.current()
-        .filter(pl.col("rows") > 0)
-        .with_columns(pl.col("date").dt.truncate("1mo"))
-        .group_by("name", "venue", "date", maintain_order=True)
-        .agg("key", "sha256")
-    )
-    held = {
-        (name, venue, month): (mark, key, sha256)
-        for name, venue, month, mark, key, sha256 in monthly.current()
-        .select("name", "venue", "date", "fingerprint", "key", "sha256")
-        .iter_rows()
-    }
-    found: list[pl.DataFrame] = [_EMPTY]
-    made: list[PartitionRecord] = []
-    for name, venue, month, keys, digests in months.iter_rows():
-        mark = fingerprint(_VERSION, *digests)
-        known, key, sha256 = held.get((name, venue, month), (None, "", ""))
-        rows = _kept(run, key, sha256) if known == mark else None
-        if rows is None:
-            days = [_read(run.store.get(key)) for key in keys]
-            rows = _sums(pl.concat([_EMPTY, *days])).sort(_BY)
-            made.append(monthly.write(name, venue, month, rows, mark))
-        found.append(rows)
-    monthly.record(made)
-    return _sums(pl.concat(found))
+_Place = tuple[str, str, date]
+"""A dataset, a venue and the first day of a month."""
 
 
-def _kept(run: Run, key: str, sha256: str) -> pl.DataFrame | None:
-    """A month as it was added up; None if that is gone, or is another than the ledger speaks of (a
-    killed run's): what it was made of is there."""
-    try:
-        content = run.store.get(key)
-    except ObjectNotFound:
-        return None
-    return _read(content) if hashlib.sha256(content).hexdigest() == sha256 else None
+class Accounts:
+    """The months of a lake, added up where they were not when this is made."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        daily = Layer(run.store, run.ledger, "accounting")
+        self._layer = Layer(run.store, run.ledger, LAYER)
+        self._days = {
+            (name, venue, month): (keys, fingerprint(_VERSION, *digests))
+            for name, venue, month, keys, digests in daily.current()
+            .filter(pl.col("rows") > 0)
+            .with_columns(pl.col("date").dt.truncate("1mo"))
+            .group_by("name", "venue", "date", maintain_order=True)
+            .agg("key", "sha256")
+            .iter_rows()
+        }
+        held = {
+            (name, venue, month): mark
+            for name, venue, month, mark in self._layer.current()
+            .select("name", "venue", "date", "fingerprint")
+            .iter_rows()
+        }
+        self._layer.record(
+            self._layer.write(*place, self._sums(place), mark)
+            for place, (_, mark) in self._days.items()
+            if held.get(place) != mark
+        )
+
+    def of(self, venue: str, months: Collection[date]) -> pl.DataFrame:
+        """Records read, kept, folded away and quarantined on the days of some months (the first of
+        each), by `dataset` and `raw_key`; in no order."""
+        held = (
+            self._layer.current()
+            .filter(pl.col("venue") == venue, pl.col("date").is_in(list(months)))
+            .select("name", "venue", "date", "key", "sha256")
+        )
+        return _sums(
+            [self._month((name, venue, month), *kept) for name, venue, month, *kept in held.rows()]
+        )
+
+    def _month(self, place: _Place, key: str, sha256: str) -> pl.DataFrame:
+        """A month as it was added up, or anew if that is gone, or is another than the ledger speaks
+        of (a killed run's)."""
+        if place not in self._days:
+            return _EMPTY
+        try:
+            content = self._run.store.get(key)
+        except ObjectNotFound:
+            return self._sums(place)
+        as_recorded = hashlib.sha256(content).hexdigest() == sha256
+        return _read(content) if as_recorded else self._sums(place)
+
+    def _sums(self, place: _Place) -> pl.DataFrame:
+        keys, _ = self._days[place]
+        return _sums([_read(self._run.store.get(key)) for key in keys]).sort(_BY)
 
 
 def _read(content: bytes) -> pl.DataFrame:
     return pl.read_parquet(io.BytesIO(content)).select(_EMPTY.columns)
 
 
-def _sums(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.group_by(_BY).agg(pl.col(COUNTS).sum())
+def _sums(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    return pl.concat([_EMPTY, *parts]).group_by(_BY).agg(pl.col(COUNTS).sum())

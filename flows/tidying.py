@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import shutil
 
-from flows import accounts, exclusions
+from flows import accounts, exclusions, inventory
 from flows.reporting import log
 from flows.run import Run
 from flows.storage import packs, partitions, raw_shelf
@@ -19,6 +19,7 @@ LAYERS = (
     "conflicts",
     "corrections",
     accounts.LAYER,
+    inventory.LAYER,
     "daily",
     "market",
 )

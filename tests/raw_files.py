@@ -43,7 +43,7 @@ def versions(lake: Path, name: str) -> list[Lies]:
     """All raw files called `name`, or with this key, the one replaced first before the others."""
     ledger = Ledger(open_store(f"file:{lake}"), "test")
     wanted = pl.col("path").str.ends_with(name) | (pl.col("key") == name)
-    found = raw_shelf.history(ledger).filter(wanted)
+    found = raw_shelf.history(ledger, wanted)
     return [
         Lies(
             row["key"],

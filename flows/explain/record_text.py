@@ -49,7 +49,7 @@ def records(
     by_file: dict[str, list[int]] = {}
     for key, number in wanted:
         by_file.setdefault(key, []).append(number)
-    held = raw_shelf.history(lake.ledger).filter(pl.col("key").is_in(list(by_file)))
+    held = raw_shelf.history(lake.ledger, pl.col("key").is_in(list(by_file)))
     held = packs.placed(lake.ledger, held)
     feeds = {feed.name: feed for feed in discover()[venue].feeds}
     found: list[Record] = []

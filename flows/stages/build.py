@@ -11,7 +11,9 @@ import duckdb
 import polars as pl
 
 from flows import restatements
-from flows.evidence import evidence_tables
+from flows.evidence import corrected_rows, evidence_tables
+from flows.inventory import TABLE as RAW_FILES
+from flows.inventory import Inventory
 from flows.reporting import Reporter, log
 from flows.run import Days, Run, code_version
 from flows.storage.builds import CONTENTS_SCHEMA, Builds, Candidate, writing
@@ -34,10 +36,12 @@ def build_candidate(run: Run, days: Days, reporter: Reporter) -> Candidate | Non
     made_of = None if pointer is None else builds.contents(pointer.run_id)
     layers = [Layer(run.store, run.ledger, name) for name in ("daily", "market")]
     partitions = pl.concat(layer.current() for layer in layers)
-    tables = evidence_tables(run)
-    contents = pl.concat([partitions.select(CONTENTS_SCHEMA.keys()), _whole(tables)]).sort(
-        "name", "venue", "date"
-    )
+    corrected = corrected_rows(run)
+    tables, inventory = evidence_tables(run, corrected), Inventory(run, corrected)
+    contents = pl.concat(
+        [each.select(CONTENTS_SCHEMA.keys()) for each in (partitions, inventory.partitions)]
+        + [_whole(tables)]
+    ).sort("name", "venue", "date")
     changed = (
         contents
         if made_of is None
@@ -48,14 +52,17 @@ def build_candidate(run: Run, days: Days, reporter: Reporter) -> Candidate | Non
         return None
     path = builds.workplace(run.run_id, "candidate.duckdb")
     previous = publication.verified_build(run.settings.cache)
-    days_changed = changed.filter(pl.col("date").is_not_null())
+    months_changed = changed.filter(pl.col("name") == RAW_FILES)
+    days_changed = changed.filter(pl.col("date").is_not_null(), pl.col("name") != RAW_FILES)
     keys = {
         (name, venue, day): key
         for name, venue, day, key in partitions.select("name", "venue", "date", "key").rows()
     }
     with (
         writing(run.store.address),
-        reporter.steps("build", days_changed.height + len(tables)) as advance,
+        reporter.steps(
+            "build", days_changed.height + months_changed.height + len(tables)
+        ) as advance,
         Warehouse.create(path, previous, run.run_id) as warehouse,
     ):
         for (name, venue), group in days_changed.group_by("name", "venue", maintain_order=True):
@@ -70,6 +77,14 @@ def build_candidate(run: Run, days: Days, reporter: Reporter) -> Candidate | Non
         for name, rows in tables.items():
             warehouse.replace_table(name, rows)
             advance()
+        for venue, month in months_changed.select("venue", "date").iter_rows():
+            warehouse.put_rows(RAW_FILES, inventory.rows(venue, month))
+            advance()
+        if warehouse.height(RAW_FILES) != inventory.height:
+            # A row is gone that was: of another code's datasets, or of a venue that was left out.
+            warehouse.clear(RAW_FILES)
+            for rows in inventory.whole():
+                warehouse.put_rows(RAW_FILES, rows)
         if previous is not None and pointer is not None:
             warehouse.replace_table("runs", _past_runs(previous, pointer))
             evidence = restatements.gather(

@@ -31,7 +31,7 @@ CONTENTS_SCHEMA: dict[str, pl.DataType] = {
     "date": pl.Date(),
     "sha256": pl.String(),
 }
-"""What a build holds: daily partitions, and tables replaced as a whole (date NULL)."""
+"""What a build holds: daily partitions, raw files by month, whole tables (date NULL)."""
 
 
 @dataclass(frozen=True, slots=True)

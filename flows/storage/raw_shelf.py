@@ -22,7 +22,7 @@ import polars as pl
 
 from flows.in_threads import in_threads
 from flows.storage import packs
-from flows.storage.ledger import Ledger
+from flows.storage.ledger import RECORDED_BY, Ledger
 from flows.storage.object_store import ObjectStore
 from flows.storage.raw_bytes import Kept, RawDamaged, contents
 from transforms.coded import coded
@@ -202,27 +202,36 @@ def held(ledger: Ledger, venue: str, source: SourceKind, paths: Sequence[str]) -
     }
 
 
-def history(ledger: Ledger) -> pl.DataFrame:
-    """Every raw file ever seen, once per content, with the key of the one that replaced it.
+def history(ledger: Ledger, *which: pl.Expr) -> pl.DataFrame:
+    """`every_version` for which all of `which` holds, the one replaced before the others."""
+    return (
+        every_version(ledger).filter(*which).drop(RECORDED_BY).sort(*IDENTITY, "fetched_at", "key")
+    )
+
+
+def every_version(ledger: Ledger) -> pl.DataFrame:
+    """Every raw file ever seen, once per content and as it was last recorded, with the key of the
+    one that replaced it; in the order in which they were recorded.
 
     Columns: those of the ledger and `superseded_by` (NULL: current).
     """
     everything = ledger.read(LEDGER)
     if everything is None:
-        return pl.DataFrame(schema=_SCHEMA | {"superseded_by": pl.String()})
-    newest = everything.group_by(IDENTITY, maintain_order=True).agg(
-        pl.col("key").last().alias("current_key")
-    )
+        more: dict[str, pl.DataType] = {RECORDED_BY: pl.String(), "superseded_by": pl.String()}
+        return pl.DataFrame(schema=_SCHEMA | more)
+    files = everything.select(*_SCHEMA, RECORDED_BY).with_row_index("_row")
+    # Of millions of files few have a path that another one has, and no other can be there twice.
+    alike = files.filter(pl.col("path").is_duplicated())
+    newest = alike.group_by(IDENTITY, maintain_order=True).agg(superseded_by=pl.col("key").last())
+    versions = alike.unique("key", keep="last", maintain_order=True).join(newest, on=IDENTITY)
+    replaced = versions.filter(pl.col("key") != pl.col("superseded_by"))
+    again = alike.join(versions, on="_row", how="anti")
     return (
-        everything.unique("key", keep="first", maintain_order=True)
-        .join(newest, on=IDENTITY, how="left", maintain_order="left")
-        .with_columns(
-            pl.when(pl.col("key") != pl.col("current_key"))
-            .then(pl.col("current_key"))
-            .alias("superseded_by")
+        files.join(again, on="_row", how="anti", maintain_order="left")
+        .join(
+            replaced.select("_row", "superseded_by"), on="_row", how="left", maintain_order="left"
         )
-        .select(*_SCHEMA, "superseded_by")
-        .sort(*IDENTITY, "fetched_at", "key")
+        .select(*_SCHEMA, RECORDED_BY, "superseded_by")
     )
 
 

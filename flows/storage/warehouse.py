@@ -271,14 +271,30 @@ class Warehouse:
     def replace_table(self, table: str, rows: pl.DataFrame) -> None:
         """Put `rows` in the place of all rows. Raises WarehouseError if columns differ.
 
-        Rows that stay as they are stay where they are: of hundreds of thousands of raw files a
-        night changes some hundreds, and all written anew would be a quarter of the file.
+        Rows that stay as they are stay where they are, lest what is replaced fills the file.
         """
-        ordered = _checked(table, rows)
-        if table in VERSIONED_TABLES:
-            raise WarehouseError(f"{table} keeps its versions: replace its days")
+        ordered = _unversioned(table, rows)
         with _transaction(self._connection):
             _exchange(self._connection, table, ordered)
+
+    def put_rows(self, table: str, rows: pl.DataFrame) -> None:
+        """Put each of `rows` in the place of the row with its key, or beside the others; what is
+        the same already stays where it is. Raises WarehouseError if columns differ.
+
+        Of millions of raw files a night changes some hundreds.
+        """
+        ordered = _unversioned(table, rows)
+        with _transaction(self._connection):
+            _put(self._connection, table, ordered)
+
+    def height(self, table: str) -> int:
+        """How many rows there are."""
+        return _height(self._connection, table)
+
+    def clear(self, table: str) -> None:
+        """Remove all rows, to put them in anew. Raises WarehouseError as `put_rows` does."""
+        _unversioned(table, PUBLISHED_TABLES[table].create_empty())
+        self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - a published table's name
 
     def append(self, table: str, rows: pl.DataFrame) -> None:
         """Add `rows`. Raises WarehouseError if columns differ from the schema."""
@@ -303,6 +319,13 @@ class Warehouse:
         finally:
             self._connection.close()
         _sync(self.path)
+
+
+def _unversioned(table: str, rows: pl.DataFrame) -> pl.DataFrame:
+    ordered = _checked(table, rows)
+    if table in VERSIONED_TABLES:
+        raise WarehouseError(f"{table} keeps its versions: replace its days")
+    return ordered
 
 
 @contextmanager
@@ -340,6 +363,37 @@ def _exchange(connection: duckdb.DuckDBPyConnection, table: str, ordered: pl.Dat
     if counted != (ordered.height, ordered.height):
         run(f"DELETE FROM {table}")  # noqa: S608
         _insert(connection, table, ordered)
+
+
+def _put(connection: duckdb.DuckDBPyConnection, table: str, ordered: pl.DataFrame) -> None:
+    """Have these rows in a table, for those with their keys, writing what differs."""
+    if ordered.is_empty():
+        return
+    if not _height(connection, table):
+        _insert(connection, table, ordered)
+        return
+    key = primary_key(PUBLISHED_TABLES[table])
+    coming = versions.INCOMING
+    same = " AND ".join(f"{table}.{quoted(name)} = coming.{quoted(name)}" for name in key)
+    other = " OR ".join(
+        f"{table}.{quoted(name)} IS DISTINCT FROM coming.{quoted(name)}"
+        for name in ordered.columns
+        if name not in key
+    )
+    with _registered(connection, ordered):
+        connection.execute(
+            f"DELETE FROM {table} USING {coming} AS coming WHERE {same} AND ({other})"  # noqa: S608 - names of the schemas, here and below
+        )
+        connection.execute(
+            f"INSERT INTO {table} BY NAME SELECT * FROM {coming} "  # noqa: S608
+            f"ANTI JOIN {table} USING ({', '.join(map(quoted, key))})"
+        )
+
+
+def _height(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    found = connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - as above
+    assert found is not None  # noqa: S101 - an aggregate has one row
+    return int(found[0])
 
 
 def _forget(path: Path) -> None:

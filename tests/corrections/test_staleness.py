@@ -13,7 +13,8 @@ import pytest
 
 from flows import reporting
 from flows.corrections import Entry
-from flows.evidence import evidence_tables
+from flows.evidence import corrected_rows, evidence_tables
+from flows.inventory import Inventory
 from flows.run import Run
 from flows.stages.normalise import normalise_days
 from flows.storage.partitions import Layer
@@ -60,8 +61,8 @@ def marks(run: Run) -> dict[tuple[str, date], str]:
 
 
 def table(run: Run, entries: Sequence[Entry], now: datetime = NOW) -> list[dict[str, Any]]:
-    tables = evidence_tables(replace(run, corrections=tuple(entries), started_at=now))
-    return tables["corrections"].to_dicts()
+    tonight = replace(run, corrections=tuple(entries), started_at=now)
+    return evidence_tables(tonight, corrected_rows(run))["corrections"].to_dicts()
 
 
 def test_adding_changing_and_removing_an_entry_touches_its_own_partitions_only(run: Run) -> None:
@@ -134,7 +135,7 @@ def test_each_entry_is_told_with_what_it_did(run: Run) -> None:
     assert {row["reason"] for row in said} == {"a slip"}
     assert {row["source"] for row in said} == {"ticket 7"}
     assert {row["expires"] for row in said} == {TODAY}
-    files = evidence_tables(replace(run, corrections=tuple(entries)))["raw_files"]
+    files = pl.concat(Inventory(run, corrected_rows(run)).whole())
     dropped = files.filter(pl.col("rows_read").is_not_null()).select("dataset", "rows_dropped")
     assert ("open_interest", 1) in dropped.rows()
     assert dropped["rows_dropped"].sum() == 1

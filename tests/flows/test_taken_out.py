@@ -171,13 +171,9 @@ def test_a_rule_that_is_not_about_one_venue_takes_nothing_out(
     """A fault of the build itself is no venue's fault."""
     from flows.stages import build  # noqa: PLC0415
 
-    whole = build.evidence_tables
-
-    def broken(run: Any) -> Any:
-        tables = whole(run)
-        return tables | {"raw_files": tables["raw_files"].clear()}
-
-    monkeypatch.setattr(build, "evidence_tables", broken)
+    rows = build.Inventory.rows
+    monkeypatch.setattr(build.Inventory, "rows", lambda *given: rows(*given).clear())
+    monkeypatch.setattr(build.Inventory, "height", 0)
     with pytest.raises(GateBlocked) as blocked:
         mill(lake)
     assert blocked.value.taken_out == 0

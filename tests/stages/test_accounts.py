@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 from polars.testing import assert_frame_equal
 
-from flows.accounts import COUNTS, LAYER, accounts
+from flows.accounts import COUNTS, LAYER, Accounts
 from flows.run import Run
 from flows.settings import Settings
 from flows.storage.parquet import parquet_bytes
@@ -17,6 +17,7 @@ from transforms.schemas.normalised import Accounting
 
 DAY = timedelta(days=1)
 FIRST = date(2021, 1, 30)
+MONTHS = [date(2021, 1, 1), date(2021, 2, 1)]
 
 
 def begun(lake: Path) -> Run:
@@ -43,6 +44,10 @@ def accounted(run: Run, day: date, mark: str, **kept: int) -> None:
     )
     layer = Layer(run.store, run.ledger, "accounting")
     layer.record([layer.write("open_interest", "binance", day, rows, mark)])
+
+
+def accounts(run: Run) -> pl.DataFrame:
+    return Accounts(run).of("binance", MONTHS)
 
 
 def months(run: Run) -> dict[date, str]:

@@ -7,10 +7,12 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from flows import evidence, reporting
 from flows import run as runs
+from flows.inventory import Inventory
 from flows.run import Run
 from flows.settings import ConfigError, Settings
 from flows.stages.ingest.from_dumps import ingest_dumps
@@ -56,10 +58,13 @@ def test_each_source_takes_its_own_and_the_venues_own_rows_are_published(tmp_pat
     assert ingest(files, run, None) == (["own/a.jsonl"], ["brought/a.jsonl"])
     normalise_days(run, [DAY], reporting.LoggingReporter())
     assert rows(run, "liquidations")["amount_coin"].to_list() == [2.0]
-    tables = evidence.evidence_tables(run)
+    corrected = evidence.corrected_rows(run)
+    tables = evidence.evidence_tables(run, corrected)
     (difference,) = tables["source_conflicts"].to_dicts()
     assert (difference["kept_value"], difference["other_value"]) == ("2.0", "2.5")
-    files_table = tables["raw_files"].select("carrier", "rows_kept", "rows_duplicate")
+    files_table = pl.concat(Inventory(run, corrected).whole()).select(
+        "carrier", "rows_kept", "rows_duplicate"
+    )
     assert sorted(files_table.rows(), key=str) == [("mule", 0, 1), (None, 1, 0)]
 
 

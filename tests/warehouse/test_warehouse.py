@@ -281,6 +281,45 @@ def test_rows_that_stay_are_not_written_again(build: Path, tmp_path: Path) -> No
     assert units[:some] == ["USD"] * some
 
 
+def test_rows_are_put_in_the_place_of_those_with_their_key(build: Path, tmp_path: Path) -> None:
+    path = tmp_path / "second.duckdb"
+    rows = column_dictionary()
+    first, second = (rows[n].with_columns(meaning=pl.lit("another")) for n in (0, 5))
+    fresh = rows[7].with_columns(column_name=pl.lit("fresh"))
+    nothing = rows[9].with_columns(formula=pl.lit(None, pl.String))  # it may have been something
+    with Warehouse.create(path, build) as warehouse:
+        for some in (
+            pl.concat([first, second]),
+            pl.concat([fresh, nothing]),
+            rows[20],
+            rows.clear(),
+        ):
+            warehouse.put_rows("column_dictionary", some)
+        assert warehouse.height("column_dictionary") == rows.height + 1
+    wanted = pl.concat(
+        [rows.filter(~pl.int_range(pl.len()).is_in([0, 5, 9])), first, second, fresh, nothing]
+    )
+    found = _read(path, "FROM column_dictionary")
+    assert sorted(found, key=str) == sorted(wanted.rows(), key=str)
+    # What was the same stands where it did.
+    assert [row for row in found if row in rows.rows()] == [
+        row for row in _read(build, "FROM column_dictionary") if row in wanted.rows()
+    ]
+
+
+def test_a_table_is_cleared_and_filled_anew(build: Path, tmp_path: Path) -> None:
+    path = tmp_path / "second.duckdb"
+    with Warehouse.create(path, build) as warehouse:
+        warehouse.clear("column_dictionary")
+        assert warehouse.height("column_dictionary") == 0
+        warehouse.put_rows("column_dictionary", column_dictionary())
+        with pytest.raises(WarehouseError, match="keeps its versions"):
+            warehouse.put_rows("liquidations_daily", _liquidations(D1, "binance", "B"))
+        with pytest.raises(WarehouseError, match="keeps its versions"):
+            warehouse.clear("liquidations_daily")
+    assert table_hashes(path) == table_hashes(build)
+
+
 def test_columns_and_tables_the_schemas_gained_are_added(build: Path, tmp_path: Path) -> None:
     _edit(build, "DROP TABLE raw_files; ALTER TABLE liquidations_daily DROP COLUMN long_usd")
     path = tmp_path / "second.duckdb"
