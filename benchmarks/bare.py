@@ -57,8 +57,9 @@ def transform(root: str, into: str) -> Work[int]:
             return sum(pool.map(_one, jobs))
 
     def tell(rows: int) -> dict[str, int]:
-        written = sum(path.stat().st_size for path in Path(into).iterdir())
-        return {"files": sum(map(len, groups.values())), "rows": rows, "written_bytes": written}
+        paths = [Path(path) for group in groups.values() for path in group]
+        size = sum(path.stat().st_size for path in paths)
+        return {"files": len(paths), "bytes": size, "rows": rows}
 
     return Work(do, tell)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from benchmarks import alternatives, contest, scripts
+from benchmarks import alternatives, contest, contest_report, scripts
 from benchmarks.agreement import Disagreement, agree
 from benchmarks.archive import FUNDING, METRICS, simulated
 from benchmarks.work import measure
@@ -111,7 +111,7 @@ def test_a_script_computes_what_is_computed_by_hand(name: str, hand_made: Path) 
     assert agree(by_hand, hand_made / name) == 4
 
 
-def test_a_round_compares_each_script_with_the_mill(
+def test_a_round_compares_each_script_with_the_mill_and_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive = simulated(tmp_path, symbols=4, days=3)
@@ -137,6 +137,13 @@ def test_a_round_compares_each_script_with_the_mill(
     assert 12 < held.symbol_days_compared <= 24
     assert held.scripts == ["pandas_script", "duckdb_script"]
     assert len(held.milled) == 1
+
+    section = contest_report.section(held, "now")
+    first_cells = [line.split(" | ")[0] for line in section.lines if line.startswith("| ")]
+    pieces = ("floor", "bare transform", "unzip", "pandas script", "DuckDB SQL", "mill: transform")
+    for piece in pieces:
+        assert any(cell.startswith(f"| {piece}") for cell in first_cells), piece
+    assert len(section.criteria) == 5
 
 
 def test_frames_of_any_library_are_written(tmp_path: Path) -> None:

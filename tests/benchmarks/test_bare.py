@@ -20,6 +20,7 @@ def test_it_writes_every_row_there_is(tmp_path: Path, monkeypatch: pytest.Monkey
     work = bare.transform(str(archive.root), str(tmp_path / "into"))
     told = work.tell(work.do())
     assert told["files"] == len(archive.zips()) == 2 * (2 + 2 + 1)
+    assert told["bytes"] == sum(path.stat().st_size for path in archive.zips())
     assert told["rows"] == 2 * 2 * (288 + 24) + 2 * 90  # fundings: a file a month
 
     written = {
