@@ -143,13 +143,18 @@ def _cluster(workers: int) -> str:
         for number, worker in enumerate(client.scheduler_info(n_workers=-1)["workers"]):
             client.run(_settled_on, number, workers=[worker])
     ready()
+    _imported()
     return str(cluster.scheduler_address)
 
 
-def _settled_on(number: int) -> None:
-    """A worker has a core, and has imported what it would with its first piece: Prefect too, which
-    takes it seconds."""
+def _imported() -> None:
+    """What goes with Prefect, seconds of it, which a run has imported long before its transform."""
     importlib.import_module("flows.on_dask")
+
+
+def _settled_on(number: int) -> None:
+    """A worker has a core, and has imported what it would with its first piece."""
+    _imported()
     cores = sorted(os.sched_getaffinity(0))
     for thread in Path("/proc/self/task").iterdir():
         os.sched_setaffinity(int(thread.name), {cores[number % len(cores)]})

@@ -8,6 +8,7 @@ put whole or not at all, and counts only once the run has written its line.
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
@@ -38,7 +39,10 @@ class OnDask:
         self.share_memory = share_memory
 
     def each(self, run: Run, work: Work[PIECE, MADE], pieces: Sequence[PIECE]) -> Iterator[MADE]:
-        coming = [_piece.submit(run, work, piece) for piece in pieces]
+        with warnings.catch_warnings():
+            # A piece names its files, thousands of them, and whoever does it has to know them.
+            warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
+            coming = [_piece.submit(run, work, piece) for piece in pieces]
         try:
             for made in coming:
                 yield from made.result()
