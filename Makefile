@@ -44,7 +44,8 @@ demo: .venv/.run ## simulate January 2021, mill it night by night, publish, and 
 
 test: .venv/.dev ## lint, types, import contracts and all tests
 	@$(MAKE) --no-print-directory lint types contracts
-	@$(BIN)/pytest -n auto --dist loadfile
+	@# Reordered, files of few but long tests would come last, and one core wait for the other.
+	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 faults: .venv/.dev ## run the catalogue of injected faults (docs/faults.md); some ten minutes
 	@$(BIN)/pytest tests/faults -n auto --dist loadfile
