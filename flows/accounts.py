@@ -61,15 +61,20 @@ class Accounts:
         )
 
     def of(self, venue: str, months: Collection[date]) -> pl.DataFrame:
-        """Records read, kept, folded away and quarantined on the days of some months (the first of
-        each), by `dataset` and `raw_key`; in no order."""
+        """Records read, kept, folded away and quarantined in some months (the first day of each),
+        by `month`, `dataset` and `raw_key`; in no order."""
         held = (
             self._layer.current()
             .filter(pl.col("venue") == venue, pl.col("date").is_in(list(months)))
             .select("name", "venue", "date", "key", "sha256")
         )
-        return _sums(
-            [self._month((name, venue, month), *kept) for name, venue, month, *kept in held.rows()]
+        dated = pl.lit(None, pl.Date).alias("month")
+        return pl.concat(
+            [_EMPTY.with_columns(dated)]
+            + [
+                self._month((name, venue, month), *kept).with_columns(month=month)
+                for name, venue, month, *kept in held.rows()
+            ]
         )
 
     def _month(self, place: _Place, key: str, sha256: str) -> pl.DataFrame:

@@ -3,16 +3,17 @@
 After years of a few venues it has millions of rows, of which a night changes some hundreds. So it
 is kept as partitions of a layer, by venue and by the month of the first day a file is about. As in
 the stages a partition is a function of what it is made from: the ledger's rows of its files, the
-accounts of the days near theirs, what corrections dropped on them, and the feeds. Those make its
-fingerprint, and it is put together anew where that is another one.
+accounts of the days near theirs, what corrections dropped on them, and the feeds. Those are its
+mark, and it is put together anew where that is another one. Its fingerprint is the mark and a
+digest of the columns that are the same whenever a file was fetched, with a colon between them.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 
@@ -83,8 +84,8 @@ class Inventory:
         months = _months(self._files)
         marks = self._marks(months)
         held = {
-            (venue, month): mark
-            for venue, month, mark in self._layer.current()
+            (venue, month): known.partition(":")[0]
+            for venue, month, known in self._layer.current()
             .select("venue", "date", "fingerprint")
             .iter_rows()
         }
@@ -97,9 +98,21 @@ class Inventory:
 
     @cached_property
     def partitions(self) -> pl.DataFrame:
-        """The ledger lines of the partitions; `sha256` is that of the columns that are the same
-        whenever a file was fetched."""
-        return self._layer.current()
+        """The ledger lines of the partitions, with the digest of what does not hang on when a file
+        was fetched as their `sha256`."""
+        return self._held.with_columns(
+            pl.col("fingerprint").str.split(":").list.last().alias("sha256")
+        )
+
+    @cached_property
+    def _held(self) -> pl.DataFrame:
+        # Of a month whose files have all turned out to be about another one a line is left.
+        there = pl.DataFrame(
+            list(self._months), schema={"venue": pl.String, "date": pl.Date}, orient="row"
+        )
+        return self._layer.current().join(
+            there, on=["venue", "date"], how="semi", maintain_order="left"
+        )
 
     @property
     def height(self) -> int:
@@ -108,14 +121,14 @@ class Inventory:
 
     def rows(self, venue: str, month: date) -> pl.DataFrame:
         """One partition, in the order of the table's key."""
-        held = self.partitions.filter(pl.col("venue") == venue, pl.col("date") == month)
+        held = self._held.filter(pl.col("venue") == venue, pl.col("date") == month)
         key, sha256 = held.select("key", "sha256").row(0)
         try:
-            rows = pl.read_parquet(io.BytesIO(self._run.store.get(key)))
-        except (ObjectNotFound, pl.exceptions.PolarsError):
-            rows = None
-        if rows is not None and _digest(rows) == sha256:
-            return rows
+            content = self._run.store.get(key)
+        except ObjectNotFound:
+            content = b""
+        if hashlib.sha256(content).hexdigest() == sha256:
+            return pl.read_parquet(io.BytesIO(content))
         # It is gone, or what a killed run put in its place: what it was made of is there.
         ((_, rows),) = self._made([self._months[venue, month]])
         return rows
@@ -143,6 +156,7 @@ class Inventory:
         return {
             each: fingerprint(
                 _VERSION,
+                *RawFiles.create_empty().schema.items(),
                 feeds.get(each.venue),
                 each.said,
                 *(
@@ -154,14 +168,34 @@ class Inventory:
         }
 
     def _made(self, months: list[Month]) -> Iterator[tuple[Month, pl.DataFrame]]:
-        """The rows of some months of one venue."""
-        venue, spans = months[0].venue, {month for each in months for month in each.counted_in()}
+        """The rows of some months of one venue, each as it would be alone."""
+        venue = months[0].venue
         files = self._files.filter(
             pl.col("venue") == venue, pl.col("month").is_in([each.month for each in months])
         )
-        counts = self._accounts.of(venue, sorted(spans)).rename({"raw_key": "key"})
-        dropped = self._dropped.group_by("dataset", pl.col("raw_key").alias("key")).agg(
-            pl.col("rows_dropped").sum()
+        near = pl.DataFrame(
+            [(each.month, month) for each in months for month in each.counted_in()],
+            schema={"month": pl.Date, "counted_in": pl.Date},
+            orient="row",
+        )
+        places = (
+            files.select("key", "month", "first_date", "last_date")
+            .join(near, on="month")
+            .filter(
+                pl.col("counted_in").is_between(
+                    (pl.col("first_date") - _NEAR).dt.truncate("1mo"), pl.col("last_date") + _NEAR
+                )
+            )
+        )
+        counts = _added_up(
+            self._accounts.of(venue, near["counted_in"].unique().to_list()), places, COUNTS
+        )
+        dropped = _added_up(
+            self._dropped.filter(pl.col("venue") == venue).with_columns(
+                pl.col("date").dt.truncate("1mo").alias("month")
+            ),
+            places,
+            ["rows_dropped"],
         )
         rows = (
             files.join(self._feeds, on=["venue", "feed"])
@@ -190,8 +224,7 @@ class Inventory:
         )
 
     def _written(self, month: Month, rows: pl.DataFrame, mark: str) -> PartitionRecord:
-        written = self._layer.write(TABLE, month.venue, month.month, rows, mark)
-        return replace(written, sha256=_digest(rows))
+        return self._layer.write(TABLE, month.venue, month.month, rows, f"{mark}:{_digest(rows)}")
 
 
 def _month() -> pl.Expr:
@@ -214,6 +247,19 @@ def _months(files: pl.DataFrame) -> list[Month]:
         Month(venue, month, count, first, last, fingerprint(count, newest, replaced))
         for venue, month, count, first, last, newest, replaced in found.iter_rows()
     ]
+
+
+def _added_up(rows: pl.DataFrame, places: pl.DataFrame, counts: Sequence[str]) -> pl.DataFrame:
+    """Counts of records, by dataset and file, over the months in which they may be.
+
+    rows: with `dataset`, `raw_key` and `month`. places: `key` and `counted_in`.
+    """
+    return (
+        rows.rename({"raw_key": "key"})
+        .join(places, left_on=["key", "month"], right_on=["key", "counted_in"], how="semi")
+        .group_by("dataset", "key")
+        .agg(pl.col(counts).sum())
+    )
 
 
 def _together(months: Iterable[Month]) -> Iterator[list[Month]]:

@@ -47,7 +47,9 @@ def accounted(run: Run, day: date, mark: str, **kept: int) -> None:
 
 
 def accounts(run: Run) -> pl.DataFrame:
-    return Accounts(run).of("binance", MONTHS)
+    """Of both months together."""
+    found = Accounts(run).of("binance", MONTHS)
+    return found.group_by("dataset", "raw_key").agg(pl.col(COUNTS).sum())
 
 
 def months(run: Run) -> dict[date, str]:
@@ -72,6 +74,10 @@ def test_days_are_added_up_over_months(tmp_path: Path) -> None:
         }
     )
     assert_frame_equal(found.select(expected.columns), expected)
+    by_month = Accounts(run).of("binance", MONTHS).sort("month", "raw_key")
+    assert by_month["month"].to_list() == [MONTHS[0]] * 2 + [MONTHS[1]] * 2
+    assert by_month["rows_kept"].to_list() == [30, 1, 5, 7]
+    assert Accounts(run).of("binance", MONTHS[1:])["rows_kept"].sum() == 12
     assert set(months(run)) == {date(2021, 1, 1), date(2021, 2, 1)}
 
 

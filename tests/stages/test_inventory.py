@@ -123,6 +123,28 @@ def told(run: Run) -> list[dict[str, Any]]:
     return sorted(rows.to_dicts(), key=lambda row: (row["dataset"], row["key"]))
 
 
+def is_near(day: date, of: dict[str, Any] | None) -> bool:
+    """Whether a day is in a month in which records of a file may count."""
+    if of is None or of["first_date"] is None:
+        return False
+    first, last = of["first_date"] - 27 * DAY, of["last_date"] + 27 * DAY
+    return bool((first.year, first.month) <= (day.year, day.month) <= (last.year, last.month))
+
+
+def added_up(
+    run: Run, versions: dict[str, dict[str, Any]]
+) -> dict[tuple[str, str], dict[str, int]]:
+    """Counts by dataset and file, over the days near those it is about."""
+    sums: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: dict.fromkeys(COUNTS, 0))
+    days = Layer(run.store, run.ledger, "accounting").current()
+    for key, day in days.select("key", "date").iter_rows():
+        for row in pl.read_parquet(run.store.get(key)).to_dicts():
+            if is_near(day, versions.get(row["raw_key"])):
+                for name in COUNTS:
+                    sums[row["dataset"], row["raw_key"]][name] += row[name]
+    return sums
+
+
 def by_hand(run: Run) -> list[dict[str, Any]]:
     """The same, from the ledger's rows and each day's accounts, one after the other."""
     ledger = run.ledger.read("raw")
@@ -132,14 +154,11 @@ def by_hand(run: Run) -> list[dict[str, Any]]:
     for row in ledger.to_dicts():
         newest[row["venue"], row["source"], row["path"]] = row["key"]
         versions[row["key"]] = row
-    sums: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: dict.fromkeys(COUNTS, 0))
-    for key in Layer(run.store, run.ledger, "accounting").current()["key"]:
-        for row in pl.read_parquet(run.store.get(key)).to_dicts():
-            for name in COUNTS:
-                sums[row["dataset"], row["raw_key"]][name] += row[name]
+    sums = added_up(run, versions)
     dropped: dict[tuple[str, str], int] = defaultdict(int)
     for row in corrected(run).to_dicts():
-        dropped[row["dataset"], row["raw_key"]] += row["rows_dropped"]
+        if is_near(row["date"], versions.get(row["raw_key"])):
+            dropped[row["dataset"], row["raw_key"]] += row["rows_dropped"]
     notes = run.ledger.read("notes")
     said = {} if notes is None else dict(notes.select("raw_key", "value").iter_rows())
     found = []
@@ -236,7 +255,38 @@ def test_what_was_fetched_again_is_the_same_partition(run: Run) -> None:
     assert found.partitions["sha256"].to_list() == before
 
 
-@pytest.mark.parametrize("become", ["gone", "another", "damaged"])
+def test_a_file_that_turns_out_to_be_about_another_month_is_there_only(run: Run) -> None:
+    """As a dump without times of its own is, that is touched again in a later month."""
+    before = file("a", "1", date(2025, 2, 1))
+    taken_in(run, before)
+    counted(run, date(2025, 2, 1), "1", keys={before.key: 5})
+    assert told(run) == by_hand(run)
+    taken_in(run, replace(before, first_date=JANUARY, last_date=JANUARY))
+    counted(run, date(2025, 2, 1), "2", keys={})
+    counted(run, JANUARY, "2", keys={before.key: 7})
+    assert [row["rows_kept"] for row in told(run)] == [7, None]
+    assert told(run) == by_hand(run)
+    found = inventory(run)
+    assert found.height == 2
+    assert found.partitions["date"].to_list() == [date(2025, 1, 1)]
+    assert len(months(run)) == 2, "a line is left of the month it was in"
+
+
+def test_months_made_together_count_what_each_would_alone(run: Run) -> None:
+    """A day far from those a file is about, left from when it was said to be about others."""
+    moved, there = file("a", "1", date(2025, 7, 1)), file("b", "1", JANUARY)
+    taken_in(run, moved, there)
+    counted(run, JANUARY, "1", keys={moved.key: (3, 2), there.key: 1})
+    counted(run, date(2025, 7, 1), "1", keys={moved.key: 4})
+    together = told(run)
+    assert together == by_hand(run)
+    rows = {row["key"]: row for row in together if row["dataset"] == "open_interest"}
+    assert (rows[moved.key]["rows_kept"], rows[moved.key]["rows_dropped"]) == (4, 0)
+    counted(run, date(2025, 7, 1), "2", keys={moved.key: 4})
+    assert told(run) == together
+
+
+@pytest.mark.parametrize("become", ["gone", "another", "damaged", "cut"])
 def test_a_partition_other_than_the_ledger_speaks_of_is_made_anew(run: Run, become: str) -> None:
     taken_in(run, file("a", "1"))
     found = inventory(run)
@@ -245,6 +295,10 @@ def test_a_partition_other_than_the_ledger_speaks_of_is_made_anew(run: Run, beco
     if become == "gone":
         run.store.delete(key)
     elif become == "damaged":
+        content = bytearray(run.store.get(key))
+        content[len(content) // 2 :: 7] = bytes(len(content[len(content) // 2 :: 7]))
+        run.store.put(key, bytes(content))
+    elif become == "cut":
         run.store.put(key, b"PAR1")
     else:
         run.store.put(key, parquet_bytes(rows.with_columns(rows_read=pl.lit(5, pl.Int64))))
@@ -274,7 +328,8 @@ def test_any_nights_lead_to_the_same_table(tmp_path: Path, seed: int) -> None:
             path, feed = f"p{dice.randrange(6)}", dice.choice(["lines", "lines", "late"])
             first = dice.choice([None, date(2025, dice.randrange(1, 9), dice.randrange(1, 28))])
             last = first and first + dice.choice([0, 1, 40, 200]) * DAY
-            content = f"{dice.randrange(3)}{first}{last}{feed}"
+            # The same bytes may turn out to be about other days, and to be another feed's.
+            content = f"{dice.randrange(3)}" + (f"{first}{last}{feed}" if seed % 2 else "")
             files.append(file(path, content, first, last, feed=feed))
         taken_in(run, *{each.path: each for each in files}.values())
         known += files
